@@ -1,0 +1,11 @@
+//! The pure middle of the venue gateway.
+pub mod time;
+pub mod document;
+pub mod geometry;
+pub mod venue;
+pub mod settings;
+pub mod advert;
+pub mod beacon;
+pub mod event;
+pub mod output;
+pub mod offers;
