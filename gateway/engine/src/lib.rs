@@ -7,5 +7,7 @@ pub mod settings;
 pub mod advert;
 pub mod beacon;
 pub mod event;
+pub mod recording;
+pub mod reorder;
 pub mod output;
 pub mod offers;
