@@ -2,7 +2,9 @@
 
 use crate::advert::Advert;
 use crate::beacon::BeaconId;
+use crate::recording::Source;
 use crate::time::Timestamp;
+use crate::venue::ReceiverId;
 use std::sync::Arc;
 
 /// One event. Events may arrive out of order within the allowed lateness.
@@ -10,6 +12,19 @@ use std::sync::Arc;
 pub enum Event<'a> {
     /// A receiver heard an advertisement.
     Advert(Advert<'a>),
+    /// A receiving board heard an advertisement and has applied `identity` itself.
+    FromBoard {
+        /// When it was heard.
+        at: Timestamp,
+        /// By which receiver.
+        receiver: ReceiverId,
+        /// The keyed hash, or a registered beacon.
+        source: Source,
+        /// Strength, where known.
+        rssi_dbm: Option<i8>,
+        /// Advertising data.
+        payload: &'a [u8],
+    },
     /// Time has passed: nothing earlier than this minus the allowed lateness will come.
     Tick(Timestamp),
     /// A person opted in, or an asset was registered, with the beacon it carries.

@@ -145,10 +145,10 @@ mod tests {
         let mut late = 0;
         for &ms in arrivals {
             let item = Item(ms);
-            reorder.release(item.at() - lateness, |item| out.push(item.0));
+            reorder.release(item.at() - lateness, |item: &Item| out.push(item.0));
             late += usize::from(reorder.insert(item).is_err());
         }
-        reorder.release(Timestamp::MAX, |item| out.push(item.0));
+        reorder.release(Timestamp::MAX, |item: &Item| out.push(item.0));
         (out, late)
     }
 

@@ -32,6 +32,8 @@ pub struct Settings {
     pub heat_cell_m: f64,
     /// Length of a window of movements between zones.
     pub movement_window: Duration,
+    /// Fewest followed devices a movement is told for (group privacy).
+    pub group_min: u32,
 }
 
 impl Default for Settings {
@@ -49,6 +51,7 @@ impl Default for Settings {
             heat_window: Duration::from_mins(15),
             heat_cell_m: 2.0,
             movement_window: Duration::from_mins(15),
+            group_min: 5,
         }
     }
 }

@@ -37,7 +37,7 @@ impl Timestamp {
 
     /// The start of the window of length `window` this moment lies in; windows are aligned to the epoch.
     pub const fn window_start(self, window: Duration) -> Self {
-        Self(self.0 - self.0.rem_euclid(window.0))
+        Self(self.0.saturating_sub(self.0.rem_euclid(window.0)))
     }
 }
 
