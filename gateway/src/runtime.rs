@@ -3,10 +3,24 @@
 //! In: adverts from the radios and events from the pages. Out: engine outputs, handed in batches to the
 //! store. It refuses what does not fit its queue, and counts it: the engine never waits for anybody.
 
-use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, TrySendError};
-use venue_engine::event::{Anchor, Registration};
-use venue_engine::time::Timestamp;
+use crate::radio::AdvertBatch;
+use crate::store::StoreHandle;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration as WallDuration, Instant};
+use venue_engine::engine::{Counters, Engine};
+use venue_engine::event::{Anchor, Event, Registration};
+use venue_engine::output::Output;
+use venue_engine::time::{Duration, Timestamp};
+
+/// Inputs that may wait for the engine. A batch holds up to a tenth of a second of adverts, so this is a
+/// few seconds at the highest rate: longer waits are worth less than the memory.
+const INPUTS_MAX: usize = 64;
+
+/// How often event time passes without adverts, so that reports come when nobody is heard.
+const TICK: WallDuration = WallDuration::from_millis(100);
 
 /// An event that people or tills cause, as opposed to radios.
 #[derive(Clone, Debug)]
@@ -33,23 +47,176 @@ pub enum OwnedEvent {
 
 /// What waits for the engine thread.
 #[derive(Debug)]
-pub enum Input {
-    /// From pages and tills.
+enum Input {
+    Adverts(AdvertBatch),
     Event(OwnedEvent),
+}
+
+/// Event time as a function of the wall clock: the one place of the rim that knows both.
+#[derive(Clone, Copy, Debug)]
+pub enum Clock {
+    /// Event time is wall time.
+    Wall,
+    /// Event time began at `start` at the wall's `begun` and runs `speed` times as fast.
+    Scaled {
+        /// First event time.
+        start: Timestamp,
+        /// When that was.
+        begun: Instant,
+        /// Event seconds per wall second.
+        speed: f64,
+    },
+}
+
+impl Clock {
+    /// Event time that runs `speed` times as fast as the wall's and begins now.
+    pub fn scaled(speed: f64) -> Self {
+        Self::Scaled { start: wall_now(), begun: wall_instant(), speed }
+    }
+
+    /// The event time now.
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Self::Wall => wall_now(),
+            Self::Scaled { start, begun, speed } => {
+                *start + Duration::from_secs_f64(begun.elapsed().as_secs_f64() * speed)
+            }
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the rim stamps arrivals; the engine never asks")]
+fn wall_now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_micros(since.as_micros() as i64)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the rim measures how long things take")]
+fn wall_instant() -> Instant {
+    Instant::now()
+}
+
+/// What the engine thread tells about itself.
+#[derive(Debug, Default)]
+struct Shared {
+    stop: AtomicBool,
+    adverts_lost: AtomicU64,
+    events_lost: AtomicU64,
+    devices_alive: AtomicU64,
+    counters: Mutex<Counters>,
 }
 
 /// Hands events to the engine thread.
 #[derive(Clone, Debug)]
 pub struct EngineHandle {
     inputs: SyncSender<Input>,
+    shared: Arc<Shared>,
+    clock: Clock,
+}
+
+/// Figures of the engine thread for metrics.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EngineFigures {
+    /// What was taken and ignored.
+    pub counters: Counters,
+    /// Adverts lost because the engine's queue was full.
+    pub adverts_lost: u64,
+    /// Events of pages and tills lost for the same reason.
+    pub events_lost: u64,
+    /// Devices alive.
+    pub devices_alive: u64,
 }
 
 impl EngineHandle {
     /// Queues an event; false when the engine's queue is full or it has ended.
     pub fn send(&self, event: OwnedEvent) -> bool {
-        match self.inputs.try_send(Input::Event(event)) {
-            Ok(()) => true,
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
+        let sent = self.inputs.try_send(Input::Event(event)).is_ok();
+        self.shared.events_lost.fetch_add(u64::from(!sent), Ordering::Relaxed);
+        sent
+    }
+
+    /// Queues adverts; where the queue is full they are lost, and counted.
+    pub fn adverts(&self, batch: AdvertBatch) {
+        if let Err(TrySendError::Full(Input::Adverts(lost))) = self.inputs.try_send(Input::Adverts(batch)) {
+            self.shared.adverts_lost.fetch_add(lost.len() as u64, Ordering::Relaxed);
         }
+    }
+
+    /// The event time now.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Figures for metrics.
+    pub fn figures(&self) -> EngineFigures {
+        EngineFigures {
+            counters: self.shared.counters.lock().map(|counters| *counters).unwrap_or_default(),
+            adverts_lost: self.shared.adverts_lost.load(Ordering::Relaxed),
+            events_lost: self.shared.events_lost.load(Ordering::Relaxed),
+            devices_alive: self.shared.devices_alive.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Asks the thread to end: what is queued is processed, open windows are told, then it stops.
+    pub fn stop(&self) {
+        self.shared.stop.store(true, Ordering::Release);
+    }
+}
+
+/// Starts the engine thread.
+///
+/// # Errors
+/// Where the system has no thread to give.
+pub fn spawn(engine: Engine, clock: Clock, store: StoreHandle) -> std::io::Result<(EngineHandle, JoinHandle<()>)> {
+    let (inputs, queue) = sync_channel(INPUTS_MAX);
+    let shared = Arc::new(Shared::default());
+    let handle = EngineHandle { inputs, shared: shared.clone(), clock };
+    let work = move || run(engine, clock, &queue, &shared, &store);
+    let thread = std::thread::Builder::new().name("engine".into()).spawn(work)?;
+    Ok((handle, thread))
+}
+
+fn run(mut engine: Engine, clock: Clock, queue: &Receiver<Input>, shared: &Shared, store: &StoreHandle) {
+    let mut outputs = Vec::new();
+    let mut ticked = wall_instant();
+    loop {
+        match queue.recv_timeout(TICK) {
+            Ok(input) => take(&mut engine, input, &mut outputs),
+            Err(RecvTimeoutError::Timeout) if shared.stop.load(Ordering::Acquire) => break,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        if ticked.elapsed() >= TICK {
+            ticked = wall_instant();
+            engine.handle(Event::Tick(clock.now()), &mut outputs);
+            tell(&engine, shared);
+        }
+        hand_over(&mut outputs, store);
+    }
+    engine.finish(&mut outputs);
+    tell(&engine, shared);
+    hand_over(&mut outputs, store);
+}
+
+fn take(engine: &mut Engine, input: Input, outputs: &mut Vec<Output>) {
+    match input {
+        Input::Adverts(batch) => batch.events().for_each(|event| engine.handle(event, outputs)),
+        Input::Event(OwnedEvent::Register(registration)) => engine.handle(Event::Register(registration), outputs),
+        Input::Event(OwnedEvent::Forget { at, who }) => engine.handle(Event::Forget { at, who }, outputs),
+        Input::Event(OwnedEvent::Anchor(anchor)) => engine.handle(Event::Anchor(anchor), outputs),
+        Input::Event(OwnedEvent::Redeemed { at, voucher }) => engine.handle(Event::Redeemed { at, voucher }, outputs),
+    }
+}
+
+fn tell(engine: &Engine, shared: &Shared) {
+    if let Ok(mut counters) = shared.counters.lock() {
+        *counters = engine.counters();
+    }
+    shared.devices_alive.store(engine.devices_alive() as u64, Ordering::Relaxed);
+}
+
+fn hand_over(outputs: &mut Vec<Output>, store: &StoreHandle) {
+    if !outputs.is_empty() {
+        store.outputs(std::mem::take(outputs));
     }
 }

@@ -1,1 +1,77 @@
-//! Being written.
+//! Where adverts come from: adapters, receiving boards, recordings, the simulator.
+//!
+//! In: whatever a source hears. Out: batches of adverts stamped with event time, through one bounded
+//! channel to the engine. A source that is faster than the engine loses its newest batches, counted.
+
+#[cfg(feature = "bluetooth")]
+pub mod bluez;
+pub mod boards;
+pub mod recording_file;
+
+use std::ops::Range;
+use venue_engine::advert::Address;
+use venue_engine::event::Event;
+use venue_engine::recording::Source;
+use venue_engine::time::Timestamp;
+use venue_engine::venue::ReceiverId;
+
+/// Adverts in one batch at most: a tenth of a second at 20 000/s, so a batch never delays a figure.
+pub const BATCH_MAX: usize = 2_048;
+
+/// One advert of a batch; its payload lies in the batch.
+#[derive(Clone, Debug)]
+struct Heard {
+    at: Timestamp,
+    receiver: ReceiverId,
+    source: Source,
+    rssi_dbm: Option<i8>,
+    payload: Range<u32>,
+}
+
+/// Adverts that travel together, without an allocation each.
+#[derive(Clone, Debug, Default)]
+pub struct AdvertBatch {
+    heard: Vec<Heard>,
+    bytes: Vec<u8>,
+}
+
+impl AdvertBatch {
+    /// Adds an advert.
+    pub fn push(&mut self, at: Timestamp, receiver: ReceiverId, source: Source, rssi_dbm: Option<i8>, payload: &[u8]) {
+        let start = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(payload);
+        let payload = start..self.bytes.len() as u32;
+        self.heard.push(Heard { at, receiver, source, rssi_dbm, payload });
+    }
+
+    /// Adds an advert with a raw address.
+    pub fn push_raw(
+        &mut self,
+        at: Timestamp,
+        receiver: ReceiverId,
+        address: Address,
+        rssi_dbm: Option<i8>,
+        payload: &[u8],
+    ) {
+        self.push(at, receiver, Source::Address(address), rssi_dbm, payload);
+    }
+
+    /// Adverts in it.
+    pub fn len(&self) -> usize {
+        self.heard.len()
+    }
+
+    /// Whether it holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.heard.is_empty()
+    }
+
+    /// The events for the engine, in the order they were added.
+    pub fn events(&self) -> impl Iterator<Item = Event<'_>> {
+        self.heard.iter().map(|heard| {
+            let Heard { at, receiver, source, rssi_dbm, .. } = *heard;
+            let payload = &self.bytes[heard.payload.start as usize..heard.payload.end as usize];
+            Event::FromBoard { at, receiver, source, rssi_dbm, payload }
+        })
+    }
+}
