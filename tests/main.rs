@@ -1,1 +1,3 @@
-//! x
+//! End-to-end tests of the venue gateway, one binary; `lib.rs` holds what they share.
+
+mod tidy;
