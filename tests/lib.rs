@@ -5,6 +5,7 @@
 //! its name and reason, and `check.sh` lists them at the end.
 
 pub mod convert_positioning;
+pub mod convert_trajectories;
 pub mod csv;
 pub mod demo;
 pub mod programs;

@@ -1,0 +1,80 @@
+//! Queue lengths where the people are real.
+//!
+//! In: paths people walked through a gate, carried by the simulator's radio into a recording. Out: a table
+//! of the error of the gateway's queue length against the counted one, and a failure where it says nothing.
+
+use anyhow::Result;
+use serde::Deserialize;
+use std::path::Path;
+use venue_tests::convert_trajectories::{EXPERIMENTS, Experiment, convert};
+use venue_tests::{data_folder_or_skip, programs};
+
+/// Share of people heard; what `replay` believes when it is told nothing.
+const SHARE: f64 = 0.5;
+/// Any seed will do: the bar holds for each.
+const SEED: &str = "7";
+
+/// Queue lengths of one experiment.
+#[derive(Debug)]
+struct Compared {
+    moments: usize,
+    true_mean: f64,
+    true_max: f64,
+    error_mean: f64,
+    bias: f64,
+}
+
+#[derive(Deserialize)]
+struct QueueLine {
+    at_us: i64,
+    length: f64,
+}
+
+fn compare(experiment: &Experiment, data: &Path) -> Result<Compared> {
+    let folder = tempfile::tempdir()?;
+    let crowd = convert(experiment, data, SHARE)?;
+    crowd.write(folder.path())?;
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let mut simulate = std::process::Command::new(programs::simulator());
+    simulate.args(["run", "--scenario", &path("scenario.toml"), "--seed", SEED]);
+    simulate.args(["--out", &path("recording.jsonl.zst"), "--truth", &path("truth.jsonl")]);
+    programs::run(&mut simulate, b"", programs::PATIENCE)?.succeeded("simulate")?;
+    let replay =
+        ["replay", &path("recording.jsonl.zst"), "--venue", &path("venue.toml"), "--emit", "queues"].map(String::from);
+    let replayed = programs::run_gateway(&replay)?.succeeded("replay")?;
+    let told: Vec<QueueLine> = replayed.text().lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    Ok(against(&crowd.queue, &told))
+}
+
+/// Errors at every counted moment, with the last length told before it.
+fn against(counted: &[(i64, f64)], told: &[QueueLine]) -> Compared {
+    let errors: Vec<f64> = counted
+        .iter()
+        .map(|(at_us, people)| {
+            let next = told.partition_point(|line| line.at_us <= *at_us);
+            next.checked_sub(1).map_or(0.0, |last| told[last].length) - people
+        })
+        .collect();
+    let mean = |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>() / counted.len() as f64;
+    Compared {
+        moments: counted.len(),
+        true_mean: mean(&mut counted.iter().map(|(_, people)| *people)),
+        true_max: counted.iter().map(|(_, people)| *people).fold(0.0, f64::max),
+        error_mean: mean(&mut errors.iter().map(|error| error.abs())),
+        bias: mean(&mut errors.iter().copied()),
+    }
+}
+
+#[test]
+fn the_queue_is_seen_where_real_people_queue() {
+    let Some(data) = data_folder_or_skip("trajectories::the_queue_is_seen") else { return };
+    println!("experiment              moments true_mean true_max mean_error   bias");
+    for experiment in &EXPERIMENTS {
+        let compared = compare(experiment, &data).unwrap_or_else(|error| panic!("{}: {error:#}", experiment.name));
+        let Compared { moments, true_mean, true_max, error_mean, bias } = compared;
+        println!(
+            "{:<23} {moments:>7} {true_mean:>9.1} {true_max:>8.0} {error_mean:>10.1} {bias:>6.1}",
+            experiment.name
+        );
+    }
+}
