@@ -1,10 +1,34 @@
-//! The rim of the venue gateway, in the order data flows.
+//! The rim of the venue gateway: everything that touches the world, around the pure `venue-engine`.
+//!
+//! In the order the data goes: [`radio`] hears, [`runtime`] owns the engine, [`store`] commits, then
+//! [`live`] and [`mqtt`] tell, [`web`] shows. [`session`] starts and ends them; [`cli`] has the commands.
+
+pub mod cli;
+
 pub mod config;
-pub mod lines;
-pub mod live;
-pub mod model;
-pub mod mqtt;
+
+pub mod session;
+
 pub mod radio;
+
 pub mod runtime;
+
+pub mod model;
+
+pub mod lines;
+
 pub mod store;
+
+pub mod mqtt;
+
+pub mod live;
+
 pub mod web;
+
+pub mod check;
+pub mod decode;
+#[cfg(feature = "demo")]
+pub mod demo;
+#[cfg(feature = "bluetooth")]
+pub mod record;
+pub mod replay;

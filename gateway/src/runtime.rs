@@ -182,9 +182,12 @@ fn run(mut engine: Engine, clock: Clock, queue: &Receiver<Input>, shared: &Share
     loop {
         match queue.recv_timeout(TICK) {
             Ok(input) => take(&mut engine, input, &mut outputs),
-            Err(RecvTimeoutError::Timeout) if shared.stop.load(Ordering::Acquire) => break,
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
+        }
+        if shared.stop.load(Ordering::Acquire) {
+            queue.try_iter().take(INPUTS_MAX).for_each(|input| take(&mut engine, input, &mut outputs));
+            break;
         }
         if ticked.elapsed() >= TICK {
             ticked = wall_instant();

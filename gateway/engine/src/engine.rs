@@ -195,16 +195,16 @@ impl Engine {
     }
 
     fn advert(&mut self, advert: &Advert<'_>, outputs: &mut Vec<Output>) {
-        if usize::from(advert.receiver.0) >= self.venue.receivers.len() {
-            self.counters.unknown_receiver += 1;
-            return;
-        }
         let sighting = self.identity.sight(advert);
         self.sighting(sighting, outputs);
     }
 
     /// Puts a sighting in its place, after everything that is now certain has been processed.
     fn sighting(&mut self, sighting: Sighting, outputs: &mut Vec<Output>) {
+        if usize::from(sighting.receiver.0) >= self.venue.receivers.len() {
+            self.counters.unknown_receiver += 1;
+            return;
+        }
         if !TIME_RANGE_US.contains(&sighting.at.as_micros()) {
             self.counters.implausible_time += 1;
             return;
@@ -492,3 +492,6 @@ fn queues_of_receivers(venue: &Venue) -> Vec<Option<QueueId>> {
     };
     venue.receivers.iter().map(nearest).collect()
 }
+
+#[cfg(test)]
+mod tests;

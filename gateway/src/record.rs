@@ -1,0 +1,137 @@
+//! `record`: writes what the adapters hear, raw addresses included.
+//!
+//! In: adverts of this machine's adapters. Out: a recording, and beside it a file with the day it must be
+//! gone. Raw addresses are personal data, so the command says so first, and each run deletes recordings in
+//! the same folder whose day has come.
+
+use crate::cli::Failure;
+use crate::radio::bluez::Scan;
+use crate::radio::recording_file;
+use crate::runtime::Clock;
+use anyhow::Context;
+use clap::Args;
+use std::borrow::Cow;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use venue_engine::recording::{Line, Source, write};
+use venue_engine::time::{Duration, Timestamp};
+
+/// Ending of the file that holds a recording's expiry, in microseconds since the epoch.
+const EXPIRY_ENDING: &str = "expires";
+
+/// Options of `record`.
+#[derive(Args, Debug)]
+pub struct RecordArguments {
+    /// Recording to write; zstd-compressed where the name ends in .zst.
+    #[arg(long, default_value = "recording.jsonl.zst")]
+    out: PathBuf,
+    /// Name of the receiver in the recording.
+    #[arg(long, default_value = "receiver-1")]
+    receiver: String,
+    /// End after this many seconds; without it, Ctrl-C ends it.
+    #[arg(long = "for", value_name = "SECONDS")]
+    seconds: Option<f64>,
+    /// Days after which the recording must be deleted.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=30))]
+    expires_days: u16,
+}
+
+/// Records until the time is over or somebody ends it.
+///
+/// # Errors
+/// Where there is no adapter, or the file cannot be written.
+pub fn run(arguments: &RecordArguments) -> Result<(), Failure> {
+    let now = Clock::Wall.now();
+    delete_expired(arguments.out.parent().unwrap_or(Path::new("")), now);
+    let expires_at = now + Duration::from_mins(24 * 60 * i64::from(arguments.expires_days));
+    eprintln!("This recording holds raw Bluetooth addresses, which are personal data.");
+    eprintln!("It expires in {} days; `record` deletes expired recordings in its folder.", arguments.expires_days);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let scan = Scan::start().await?;
+        let expiry = expiry_path(&arguments.out);
+        std::fs::write(&expiry, expires_at.as_micros().to_string())
+            .with_context(|| format!("{}: cannot be written", expiry.display()))?;
+        let out = recording_file::create(&arguments.out)?;
+        let count = record(scan, out, arguments).await?;
+        eprintln!("{count} adverts recorded in {}", arguments.out.display());
+        Ok(())
+    })
+}
+
+async fn record(mut scan: Scan, mut out: Box<dyn Write + Send>, arguments: &RecordArguments) -> anyhow::Result<u64> {
+    let over = tokio::time::sleep(std::time::Duration::from_secs_f64(arguments.seconds.unwrap_or(1e9)));
+    tokio::pin!(over);
+    let mut count = 0;
+    let mut text = String::new();
+    loop {
+        let heard = tokio::select! {
+            heard = scan.next() => heard,
+            () = &mut over => None,
+            _ = tokio::signal::ctrl_c() => None,
+        };
+        let Some((address, rssi_dbm, payload)) = heard else { break };
+        text.clear();
+        let line = Line {
+            at: Clock::Wall.now(),
+            receiver: Cow::Borrowed(&arguments.receiver),
+            source: Source::Address(address),
+            rssi_dbm,
+            channel: None,
+            phy: None,
+            scan_response: false,
+            payload: &payload,
+        };
+        write(&line, &mut text);
+        out.write_all(text.as_bytes()).context("the recording cannot be written; is the disk full?")?;
+        count += 1;
+    }
+    out.flush()?;
+    Ok(count)
+}
+
+fn expiry_path(recording: &Path) -> PathBuf {
+    let mut name = recording.as_os_str().to_owned();
+    name.push(".");
+    name.push(EXPIRY_ENDING);
+    name.into()
+}
+
+/// Deletes recordings of a folder whose expiry is over; what cannot be deleted is told.
+fn delete_expired(folder: &Path, now: Timestamp) {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for expiry in entries.flatten().map(|entry| entry.path()) {
+        if expiry.extension().is_none_or(|ending| ending != EXPIRY_ENDING) {
+            continue;
+        }
+        let expires_at_us = std::fs::read_to_string(&expiry).ok().and_then(|text| text.trim().parse::<i64>().ok());
+        if expires_at_us.is_none_or(|at_us| at_us > now.as_micros()) {
+            continue;
+        }
+        let recording = expiry.with_extension("");
+        match std::fs::remove_file(&recording).and_then(|()| std::fs::remove_file(&expiry)) {
+            Ok(()) => eprintln!("{} has expired and was deleted", recording.display()),
+            Err(error) => eprintln!("{} has expired and cannot be deleted: {error}", recording.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expired_recordings_are_deleted_and_others_kept() {
+        let folder = tempfile::tempdir().expect("folder");
+        let file = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+        file("old.jsonl", "x");
+        file("old.jsonl.expires", "1000");
+        file("new.jsonl", "x");
+        file("new.jsonl.expires", "9000");
+        delete_expired(folder.path(), Timestamp::from_micros(5_000));
+        let left = |name: &str| folder.path().join(name).exists();
+        assert!(!left("old.jsonl") && !left("old.jsonl.expires"));
+        assert!(left("new.jsonl") && left("new.jsonl.expires"));
+    }
+}

@@ -1,0 +1,274 @@
+//! What `run` and `demo` have in common: store, engine, broker, publisher and pages, started in the order
+//! that lets each find what it needs, and ended in the order that loses nothing.
+//!
+//! In: a configuration, a floor plan, a clock. Out: a running gateway. It refuses to start half: a port
+//! taken, a database unusable or a broken file is one clear line and an exit code.
+
+use crate::cli::Failure;
+use crate::config::{Config, read_file};
+use crate::live::Live;
+use crate::model::Model;
+use crate::mqtt::{broker, client};
+use crate::radio;
+use crate::runtime::{self, Clock, EngineHandle};
+use crate::store::{Store, StoreHandle};
+use crate::web::{self, WebState};
+use anyhow::Context;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration as WallDuration;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use venue_engine::engine::Engine;
+use venue_engine::event::{Event, Registration, SubjectKind};
+use venue_engine::offers::Scorer;
+use venue_engine::offers::campaign::{self, Campaign};
+use venue_engine::settings::Settings;
+use venue_engine::time::Timestamp;
+use venue_engine::venue::Venue;
+
+/// How long the publisher may go on sending at the end; what is left stays in the outbox.
+const DRAIN: WallDuration = WallDuration::from_millis(1_000);
+
+/// Name of the database in the data folder.
+pub const DATABASE: &str = "venue.sqlite";
+
+/// What a session starts from.
+pub struct Setup {
+    /// This board's configuration.
+    pub config: Config,
+    /// The floor plan.
+    pub venue: Arc<Venue>,
+    /// Event time.
+    pub clock: Clock,
+    /// Who is registered from the start, beside those in the configuration and in the database.
+    pub registrations: Vec<Registration>,
+}
+
+/// A running gateway.
+pub struct Session {
+    engine: EngineHandle,
+    engine_thread: JoinHandle<()>,
+    store: StoreHandle,
+    store_thread: JoinHandle<()>,
+    shutdown: watch::Sender<bool>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+    runtime: Runtime,
+    pages: std::net::SocketAddr,
+    broker: (String, u16),
+}
+
+/// Runs a board until somebody ends it.
+///
+/// # Errors
+/// Where it cannot start, or could not end cleanly.
+pub fn run(config: &Config) -> Result<(), Failure> {
+    let venue = crate::cli::load_venue(&config.venue)?;
+    let setup = Setup { config: config.clone(), venue: venue.clone(), clock: Clock::Wall, registrations: Vec::new() };
+    let mut session = Session::start(setup)?;
+    session.listen(config, &venue)?;
+    println!("ready {} {}", session.pages_url(), session.broker_url());
+    let ended = session.wait(None);
+    session.close()?;
+    ended
+}
+
+/// The campaigns a configuration names, or the built-in ones.
+///
+/// # Errors
+/// One line per fault.
+pub fn load_campaigns(config: &Config, venue: &Venue) -> Result<Vec<Campaign>, Failure> {
+    let Some(path) = &config.campaigns else { return Ok(campaign::shipped(venue)) };
+    read_file(path, |text| campaign::parse(text, venue)).map_err(Failure::Configuration)
+}
+
+/// The model a configuration names, or the built-in one. One that cannot be used is told and left out:
+/// offers then go by rules alone, and the engine raises an alert.
+pub fn load_model(config: &Config) -> Option<Box<dyn Scorer>> {
+    let loaded = match &config.model {
+        None => Model::shipped(),
+        Some(path) => Model::load(path),
+    };
+    match loaded {
+        Ok(model) => Some(Box::new(model)),
+        Err(error) => {
+            tracing::error!("offers go by rules alone: {error}");
+            None
+        }
+    }
+}
+
+impl Session {
+    /// Starts everything but the radios.
+    ///
+    /// # Errors
+    /// Where a port is taken or the database cannot be used.
+    pub fn start(setup: Setup) -> Result<Self, Failure> {
+        let Setup { config, venue, clock, registrations } = setup;
+        let address = format!("{}:{}", config.http_address, config.http_port);
+        let listener = TcpListener::bind(&address).with_context(|| {
+            format!("the pages cannot listen on {address}; choose another port, or end the program that has it")
+        })?;
+        let pages = listener.local_addr()?;
+        let database = config.data.join(DATABASE);
+        let opened = Store::open(&database).map_err(|error| anyhow::anyhow!("{error}"))?;
+        let live = Arc::new(Live::new(venue.clone()));
+        let (store, store_thread) = StoreHandle::spawn(opened, venue.clone(), live.clone());
+        let engine = new_engine(&config, &venue, registrations, &store)?;
+        let (engine, engine_thread) = runtime::spawn(engine, clock, store.clone())?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let (shutdown, ending) = watch::channel(false);
+        let broker = start_broker(&config)?;
+        let publisher = client::ClientConfig {
+            host: broker.0.clone(),
+            port: broker.1,
+            user: config.mqtt.user.clone(),
+            password: config.mqtt.password.clone(),
+            venue: venue.name.clone(),
+            gateway: config.gateway.clone(),
+        };
+        let state =
+            WebState { venue: venue.clone(), live, store: store.clone(), database, engine: engine.clone() };
+        let _entered = runtime.enter();
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let tasks = vec![
+            runtime.spawn(client::run(publisher, store.outbox(), ending.clone())),
+            runtime.spawn(web::serve(listener, state, ending)),
+        ];
+        drop(_entered);
+        Ok(Self { engine, engine_thread, store, store_thread, shutdown, tasks, runtime, pages, broker })
+    }
+
+    /// Starts the radios a configuration names.
+    ///
+    /// # Errors
+    /// Where the floor plan lacks the receiver an adapter stands for.
+    pub fn listen(&mut self, config: &Config, venue: &Arc<Venue>) -> Result<(), Failure> {
+        #[cfg(feature = "bluetooth")]
+        if config.bluetooth.enabled {
+            let name = &config.bluetooth.receiver;
+            let receiver = venue.receiver(name).ok_or_else(|| {
+                Failure::Configuration(format!(
+                    "{}: no receiver \"{name}\", which [bluetooth] names; add it or set enabled = false",
+                    config.venue.display()
+                ))
+            })?;
+            let source = radio::bluez::run(receiver, self.engine.clone(), self.shutdown.subscribe());
+            self.tasks.push(self.runtime.spawn(source));
+        }
+        if config.mqtt.hub {
+            let hub = client::hub(self.broker.clone(), config, venue.clone(), self.engine.clone(), self.shutdown.subscribe());
+            self.tasks.push(self.runtime.spawn(hub));
+        }
+        Ok(())
+    }
+
+    /// Where events for the engine go.
+    pub fn engine(&self) -> &EngineHandle {
+        &self.engine
+    }
+
+    /// Address of the pages.
+    pub fn pages_url(&self) -> String {
+        format!("http://{}", self.pages)
+    }
+
+    /// Address of the broker.
+    pub fn broker_url(&self) -> String {
+        format!("mqtt://{}:{}", self.broker.0, self.broker.1)
+    }
+
+    /// Port of the broker.
+    pub fn broker_port(&self) -> u16 {
+        self.broker.1
+    }
+
+    /// Waits for the end: a signal, or the time given.
+    ///
+    /// # Errors
+    /// Where signals cannot be heard.
+    pub fn wait(&self, at_most: Option<WallDuration>) -> Result<(), Failure> {
+        let over = async {
+            match at_most {
+                Some(length) => tokio::time::sleep(length).await,
+                None => std::future::pending().await,
+            }
+        };
+        self.runtime.block_on(async {
+            let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+            tokio::select! {
+                interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+                _ = terminated.recv() => Ok(()),
+                () = over => Ok(()),
+            }
+        })
+    }
+
+    /// Ends everything: the engine tells what it held back, the store commits it, the publisher sends what
+    /// it can within a second, and the rest waits in the outbox for the next start.
+    ///
+    /// # Errors
+    /// Where a thread panicked.
+    pub fn close(self) -> anyhow::Result<()> {
+        self.engine.stop();
+        self.engine_thread.join().map_err(|_| anyhow::anyhow!("the engine thread panicked"))?;
+        self.store.flush();
+        let outbox = self.store.outbox();
+        self.runtime.block_on(async {
+            let empty = async {
+                while outbox.waiting() > 0 {
+                    tokio::time::sleep(WallDuration::from_millis(10)).await;
+                }
+            };
+            // Running out of time loses nothing: the rows stay in the outbox.
+            let _ = tokio::time::timeout(DRAIN / 2, empty).await;
+            let _ = self.shutdown.send(true);
+            for task in self.tasks {
+                let _ = tokio::time::timeout(DRAIN / 2, task).await;
+            }
+        });
+        self.runtime.shutdown_timeout(DRAIN / 4);
+        self.store.close();
+        self.store_thread.join().map_err(|_| anyhow::anyhow!("the store thread panicked"))
+    }
+}
+
+fn new_engine(
+    config: &Config,
+    venue: &Arc<Venue>,
+    registrations: Vec<Registration>,
+    store: &StoreHandle,
+) -> Result<Engine, Failure> {
+    let seed = getrandom::u64().map_err(|error| anyhow::anyhow!("the system gives no random numbers: {error}"))?;
+    let settings = Settings { seed, ..config.settings.clone() };
+    let campaigns = load_campaigns(config, venue)?;
+    let mut engine = Engine::new(venue.clone(), settings, load_model(config), campaigns);
+    let at = Timestamp::from_micros(0);
+    let configured = config.subjects.iter().map(|subject| Registration {
+        at,
+        who: subject.who.clone(),
+        kind: subject.kind,
+        beacon: subject.beacon,
+    });
+    let joined = store.attendees().into_iter().filter_map(|attendee| {
+        let beacon = attendee.beacon?.parse().ok()?;
+        Some(Registration { at, who: attendee.attendee.into(), kind: SubjectKind::Attendee, beacon })
+    });
+    let mut outputs = Vec::new();
+    for registration in configured.chain(joined).chain(registrations) {
+        engine.handle(Event::Register(registration), &mut outputs);
+    }
+    Ok(engine)
+}
+
+fn start_broker(config: &Config) -> anyhow::Result<(String, u16)> {
+    if !config.mqtt.embedded {
+        return Ok((config.mqtt.host.clone(), config.mqtt.port));
+    }
+    let port = broker::start(config.mqtt.port).with_context(|| {
+        format!("the broker cannot listen on 127.0.0.1:{}; choose another port with [mqtt] port", config.mqtt.port)
+    })?;
+    Ok(("127.0.0.1".to_owned(), port))
+}
