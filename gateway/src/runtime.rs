@@ -191,7 +191,9 @@ fn run(mut engine: Engine, clock: Clock, queue: &Receiver<Input>, shared: &Share
         }
         if ticked.elapsed() >= TICK {
             ticked = wall_instant();
-            engine.handle(Event::Tick(clock.now()), &mut outputs);
+            let now = clock.now();
+            engine.handle(Event::Tick(now), &mut outputs);
+            store.event_time(now.as_micros());
             tell(&engine, shared);
         }
         hand_over(&mut outputs, store);

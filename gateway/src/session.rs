@@ -11,7 +11,7 @@ use crate::model::Model;
 use crate::mqtt::{broker, client};
 use crate::radio;
 use crate::runtime::{self, Clock, EngineHandle};
-use crate::store::{Store, StoreHandle};
+use crate::store::{Attendee, Store, StoreHandle};
 use crate::web::{self, WebState};
 use anyhow::Context;
 use std::net::TcpListener;
@@ -88,7 +88,7 @@ pub fn load_campaigns(config: &Config, venue: &Venue) -> Result<Vec<Campaign>, F
 pub fn load_model(config: &Config) -> Option<Box<dyn Scorer>> {
     let loaded = match &config.model {
         None => Model::shipped(),
-        Some(path) => Model::load(path),
+        Some(path) => Model::from_file(path),
     };
     match loaded {
         Ok(model) => Some(Box::new(model)),
@@ -115,9 +115,11 @@ impl Session {
         let opened = Store::open(&database).map_err(|error| anyhow::anyhow!("{error}"))?;
         let live = Arc::new(Live::new(venue.clone()));
         let (store, store_thread) = StoreHandle::spawn(opened, venue.clone(), live.clone());
-        let engine = new_engine(&config, &venue, registrations, &store)?;
-        let (engine, engine_thread) = runtime::spawn(engine, clock, store.clone())?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let joined = runtime.block_on(store.attendees()).map_err(|error| anyhow::anyhow!("{error}"))?;
+        let joined = joined.into_iter().filter_map(registration_of);
+        let engine = new_engine(&config, &venue, joined.chain(registrations))?;
+        let (engine, engine_thread) = runtime::spawn(engine, clock, store.clone())?;
         let (shutdown, ending) = watch::channel(false);
         let broker = start_broker(&config)?;
         let publisher = client::ClientConfig {
@@ -214,7 +216,8 @@ impl Session {
     pub fn close(self) -> anyhow::Result<()> {
         self.engine.stop();
         self.engine_thread.join().map_err(|_| anyhow::anyhow!("the engine thread panicked"))?;
-        self.store.flush();
+        // What could not be stored now has been logged by the store.
+        let _ = self.store.flush_blocking();
         let outbox = self.store.outbox();
         self.runtime.block_on(async {
             let empty = async {
@@ -238,8 +241,7 @@ impl Session {
 fn new_engine(
     config: &Config,
     venue: &Arc<Venue>,
-    registrations: Vec<Registration>,
-    store: &StoreHandle,
+    registrations: impl Iterator<Item = Registration>,
 ) -> Result<Engine, Failure> {
     let seed = getrandom::u64().map_err(|error| anyhow::anyhow!("the system gives no random numbers: {error}"))?;
     let settings = Settings { seed, ..config.settings.clone() };
@@ -252,15 +254,18 @@ fn new_engine(
         kind: subject.kind,
         beacon: subject.beacon,
     });
-    let joined = store.attendees().into_iter().filter_map(|attendee| {
-        let beacon = attendee.beacon?.parse().ok()?;
-        Some(Registration { at, who: attendee.attendee.into(), kind: SubjectKind::Attendee, beacon })
-    });
     let mut outputs = Vec::new();
-    for registration in configured.chain(joined).chain(registrations) {
+    for registration in configured.chain(registrations) {
         engine.handle(Event::Register(registration), &mut outputs);
     }
     Ok(engine)
+}
+
+/// An attendee of the database whose beacon is known; one without gets no position and no offers.
+fn registration_of(attendee: Attendee) -> Option<Registration> {
+    let beacon = attendee.beacon?.parse().ok()?;
+    let at = Timestamp::from_micros(attendee.joined_at_us);
+    Some(Registration { at, who: attendee.attendee.into(), kind: SubjectKind::Attendee, beacon })
 }
 
 fn start_broker(config: &Config) -> anyhow::Result<(String, u16)> {

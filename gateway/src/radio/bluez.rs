@@ -108,13 +108,13 @@ impl Scan {
                     (id, structures(data.map(|(company, data)| (MANUFACTURER, company, data))))
                 }
                 CentralEvent::ServiceDataAdvertisement { id, service_data } => {
-                    let short = |(uuid, data): (btleplug::api::bleuuid::Uuid, Vec<u8>)| {
+                    let data = service_data.into_iter();
+                    (id, structures(data.filter_map(|(uuid, data)| {
                         Some((SERVICE_DATA_16, short_uuid(uuid.as_u128())?, data))
-                    };
-                    (id, structures(service_data.into_iter().filter_map(short)))
+                    })))
                 }
                 // The first advert of a device comes without its data.
-                CentralEvent::DeviceDiscovered(id) => match self.first_advert(&id).await {
+                CentralEvent::DeviceDiscovered(id) => match first_advert(&self.adapter, &id).await {
                     Some((rssi_dbm, payload)) => {
                         self.strengths.extend(rssi_dbm.map(|rssi_dbm| (id.clone(), rssi_dbm)));
                         (id, payload)
@@ -128,14 +128,14 @@ impl Scan {
             }
         }
     }
+}
 
-    async fn first_advert(&self, id: &PeripheralId) -> Option<(Option<i8>, Vec<u8>)> {
-        let peripheral = self.adapter.peripheral(id).await.ok()?;
-        let properties = tokio::time::timeout(ANSWER, peripheral.properties()).await.ok()?.ok()??;
-        let data = properties.manufacturer_data.into_iter();
-        let payload = structures(data.map(|(company, data)| (MANUFACTURER, company, data)));
-        Some((properties.rssi.and_then(|rssi| i8::try_from(rssi).ok()), payload))
-    }
+async fn first_advert(adapter: &Adapter, id: &PeripheralId) -> Option<(Option<i8>, Vec<u8>)> {
+    let peripheral = adapter.peripheral(id).await.ok()?;
+    let properties = tokio::time::timeout(ANSWER, peripheral.properties()).await.ok()?.ok()??;
+    let data = properties.manufacturer_data.into_iter();
+    let payload = structures(data.map(|(company, data)| (MANUFACTURER, company, data)));
+    Some((properties.rssi.and_then(|rssi| i8::try_from(rssi).ok()), payload))
 }
 
 /// AD structures of one type each with a 16-bit number in front; what does not fit a length byte is left out.
