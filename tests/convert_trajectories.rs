@@ -195,7 +195,7 @@ fn scenario(experiment: &Experiment, ends_s: f64, share: f64) -> String {
     format!(
         "name = \"{name}\"\nstarts_at_us = {STARTS_AT_US}\nduration_s = {ends_s:.1}\nvenue_file = \"venue.toml\"\n\n\
          [crowd]\nshare = {share:.2}\ntrajectories = \"people.csv\"\n\n\
-         [[carried]]\nkind = \"phone\"\ninterval_ms = 500.0\nframes = [\"apple\"]\n"
+         [[carried]]\nkind = \"phone\"\ninterval_ms = 500.0\nframes = [\"apple-nearby\"]\n"
     )
 }
 

@@ -8,10 +8,12 @@ pub mod convert_positioning;
 pub mod convert_trajectories;
 pub mod csv;
 pub mod demo;
+pub mod dice;
 pub mod programs;
 pub mod recording;
 pub mod scan;
 pub mod scoring;
+pub mod simulation;
 pub mod waiting;
 
 use std::io::Write;

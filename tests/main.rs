@@ -1,5 +1,16 @@
 //! End-to-end tests of the venue gateway, one binary; `lib.rs` holds what they share.
 
 mod accuracy;
+mod broker;
+mod decode;
+mod docs;
+mod faults;
+mod files;
+mod http;
+mod limits;
+mod publishing;
+mod replay;
+mod rollups;
 mod tidy;
 mod trajectories;
+mod vouchers;

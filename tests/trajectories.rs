@@ -7,12 +7,13 @@ use anyhow::Result;
 use serde::Deserialize;
 use std::path::Path;
 use venue_tests::convert_trajectories::{EXPERIMENTS, Experiment, convert};
+use venue_tests::simulation::Simulated;
 use venue_tests::{data_folder_or_skip, programs};
 
 /// Share of people heard; what `replay` believes when it is told nothing.
 const SHARE: f64 = 0.5;
 /// Any seed will do: the bar holds for each.
-const SEED: &str = "7";
+const SEED: u64 = 7;
 
 /// Queue lengths of one experiment.
 #[derive(Debug)]
@@ -34,14 +35,11 @@ fn compare(experiment: &Experiment, data: &Path) -> Result<Compared> {
     let folder = tempfile::tempdir()?;
     let crowd = convert(experiment, data, SHARE)?;
     crowd.write(folder.path())?;
-    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
-    let mut simulate = std::process::Command::new(programs::simulator());
-    simulate.args(["run", "--scenario", &path("scenario.toml"), "--seed", SEED]);
-    simulate.args(["--out", &path("recording.jsonl.zst"), "--truth", &path("truth.jsonl")]);
-    programs::run(&mut simulate, b"", programs::PATIENCE)?.succeeded("simulate")?;
-    let replay =
-        ["replay", &path("recording.jsonl.zst"), "--venue", &path("venue.toml"), "--emit", "queues"].map(String::from);
-    let replayed = programs::run_gateway(&replay)?.succeeded("replay")?;
+    let simulated = Simulated::run(&folder.path().join("scenario.toml"), SEED)?;
+    let (recording, venue) = (simulated.recording(), folder.path().join("venue.toml"));
+    let mut replay = programs::gateway_command(&["replay".as_ref(), recording.as_os_str()]);
+    replay.arg("--venue").arg(venue).args(["--emit", "queues"]);
+    let replayed = programs::run(&mut replay, b"", programs::PATIENCE)?.succeeded("replay")?;
     let told: Vec<QueueLine> = replayed.text().lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     Ok(against(&crowd.queue, &told))
 }
