@@ -1,0 +1,79 @@
+//! The people of a run, simulated or recorded.
+//!
+//! In: a scenario. Out: one interface to both kinds of crowd. It decides nothing itself.
+
+use crate::crowd::{Change, Crowd};
+use crate::recorded::Recorded;
+use crate::route::Pose;
+use crate::scenario::Scenario;
+use anyhow::Result;
+use venue_engine::venue::{FloorId, QueueId};
+
+/// The people of a run.
+pub enum People {
+    /// Drawn from the scenario's rates.
+    Simulated(Box<Crowd>),
+    /// Walking recorded paths.
+    Recorded(Recorded),
+}
+
+impl People {
+    /// The people a scenario asks for.
+    ///
+    /// # Errors
+    /// Where a place cannot be reached or a recording cannot be read.
+    pub fn new(scenario: &Scenario, seed: u64) -> Result<Self> {
+        match &scenario.crowd.trajectories {
+            Some(csv) => Ok(Self::Recorded(Recorded::new(csv, scenario)?)),
+            None => Ok(Self::Simulated(Box::new(Crowd::new(scenario, seed)?))),
+        }
+    }
+
+    /// How many people come in all.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Simulated(crowd) => crowd.people_count(),
+            Self::Recorded(recorded) => recorded.people_count(),
+        }
+    }
+
+    /// People inside now, by index.
+    pub fn inside(&self) -> Vec<usize> {
+        match self {
+            Self::Simulated(crowd) => crowd.inside().collect(),
+            Self::Recorded(recorded) => recorded.inside().collect(),
+        }
+    }
+
+    /// People waiting in a queue.
+    pub fn queue_length(&self, queue: QueueId) -> usize {
+        match self {
+            Self::Simulated(crowd) => crowd.queue_length(queue),
+            Self::Recorded(recorded) => recorded.queue_length(queue),
+        }
+    }
+
+    /// Where a person is.
+    pub fn pose(&self, person: usize, at_us: i64) -> (FloorId, Pose) {
+        match self {
+            Self::Simulated(crowd) => crowd.pose(person, at_us),
+            Self::Recorded(recorded) => recorded.pose(person, at_us),
+        }
+    }
+
+    /// When something happens next.
+    pub fn next_us(&self) -> i64 {
+        match self {
+            Self::Simulated(crowd) => crowd.next_us(),
+            Self::Recorded(recorded) => recorded.next_us(),
+        }
+    }
+
+    /// Handles everything up to and including `until_us`.
+    pub fn advance(&mut self, until_us: i64, changes: &mut Vec<Change>) {
+        match self {
+            Self::Simulated(crowd) => crowd.advance(until_us, changes),
+            Self::Recorded(recorded) => recorded.advance(until_us, changes),
+        }
+    }
+}
