@@ -16,13 +16,14 @@ aarch64=aarch64-unknown-linux-gnu
 say() { printf '== %s\n' "$*"; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# Runs one named step and prints how long it took.
+# Runs one named step, prints how long it took and fails as it did.
 step() {
-    local name=$1 began=$SECONDS
+    local name=$1 began=$SECONDS status=0
     shift
     say "$name: $*"
-    "$@"
-    say "$name: $((SECONDS - began)) s"
+    "$@" || status=$?
+    say "$name: $((SECONDS - began)) s$([ "$status" = 0 ] || echo ", FAILED")"
+    return "$status"
 }
 
 fmt() { step fmt cargo fmt --all --check; }
@@ -70,12 +71,14 @@ tools() {
 }
 
 run_tests() {
+    local result=0
     if have cargo-nextest; then
-        step test cargo nextest run --release --workspace --no-fail-fast
-        step doctest cargo test --release --workspace --doc
+        step test cargo nextest run --release --workspace || result=$?
+        step doctest cargo test --release --workspace --doc || result=$?
     else
-        step test cargo test --release --workspace --no-fail-fast
+        step test cargo test --release --workspace --no-fail-fast || result=$?
     fi
+    return "$result"
 }
 
 tests() {
