@@ -79,3 +79,99 @@ pub struct Advert<'a> {
     /// Advertising data or scan response data.
     pub payload: &'a [u8],
 }
+
+/// One AD structure: its type and data (Core Supplement, Part A).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Structure<'a> {
+    /// Where its length byte stands in the payload.
+    pub at: usize,
+    /// AD type (Assigned Numbers 2.3).
+    pub kind: u8,
+    /// What follows the type.
+    pub data: &'a [u8],
+}
+
+impl Structure<'_> {
+    /// Where the data begins in the payload.
+    pub fn data_at(&self) -> usize {
+        self.at + 2
+    }
+}
+
+/// Why bytes were refused, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Refusal {
+    /// Index in the payload of the first byte that is wrong, or of the end where bytes are missing.
+    pub at: usize,
+    /// The format that was refused; `None` for an AD structure.
+    pub format: Option<&'static str>,
+    /// One sentence.
+    pub why: &'static str,
+}
+
+/// Walks the AD structures of a payload. After the first malformed one it ends: what follows a wrong length
+/// is no structure. A length of zero is the early end of the data (Core 5.4, Vol 3 Part C, 11).
+#[derive(Clone, Debug)]
+pub struct Structures<'a> {
+    payload: &'a [u8],
+    at: usize,
+}
+
+/// The AD structures of advertising data.
+pub fn structures(payload: &[u8]) -> Structures<'_> {
+    Structures { payload, at: 0 }
+}
+
+impl<'a> Iterator for Structures<'a> {
+    type Item = Result<Structure<'a>, Refusal>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let at = self.at;
+        let (length, rest) = self.payload.get(at..)?.split_first()?;
+        let length = usize::from(*length);
+        if length == 0 {
+            self.at = self.payload.len();
+            return None;
+        }
+        match rest.get(..length).and_then(<[u8]>::split_first) {
+            Some((kind, data)) => {
+                self.at = at + 1 + length;
+                Some(Ok(Structure { at, kind: *kind, data }))
+            }
+            None => {
+                self.at = self.payload.len();
+                Some(Err(Refusal { at, format: None, why: "the length byte says more than there is" }))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn walk(payload: &[u8]) -> Vec<Result<(u8, Vec<u8>), usize>> {
+        structures(payload).map(|s| s.map(|s| (s.kind, s.data.to_vec())).map_err(|refusal| refusal.at)).collect()
+    }
+
+    #[test]
+    fn structures_come_out_in_order() {
+        assert_eq!(walk(&[2, 1, 6, 3, 3, 0xaa, 0xfe]), [Ok((1, vec![6])), Ok((3, vec![0xaa, 0xfe]))]);
+        assert_eq!(walk(&[1, 9]), [Ok((9, vec![]))]);
+    }
+
+    #[test]
+    fn zero_ends_early_and_a_wrong_length_ends_with_its_place() {
+        assert_eq!(walk(&[2, 1, 6, 0, 0, 7, 7]), [Ok((1, vec![6]))]);
+        assert_eq!(walk(&[2, 1, 6, 9, 0xff, 1]), [Ok((1, vec![6])), Err(3)]);
+        assert_eq!(walk(&[]), []);
+    }
+
+    #[test]
+    fn the_top_bits_tell_the_kind_of_a_random_address() {
+        let kind = |first| Address { bytes: [first, 0, 0, 0, 0, 0], kind: AddressType::Random }.random_kind();
+        assert_eq!(kind(0xc0), Some(RandomKind::Static));
+        assert_eq!(kind(0x40), Some(RandomKind::Resolvable));
+        assert_eq!(kind(0x00), Some(RandomKind::NonResolvable));
+    }
+}
