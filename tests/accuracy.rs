@@ -1,7 +1,7 @@
 //! How accurate positions and zones are on measured walks.
 //!
 //! In: the measured positioning data, replayed through the whole gateway. Out: a table, and a failure
-//! where the figures are worse than those of the strongest receiver alone.
+//! where the figures are worse than those of the named baseline.
 
 use anyhow::Result;
 use std::path::Path;
@@ -11,9 +11,11 @@ use venue_tests::{data_folder_or_skip, programs};
 
 /// What must hold on each set: coverage, mean error (metres) and share of right zones.
 ///
-/// tetam: the strongest receiver of a 3 s window gives 3.89 m and 42 % (data notes); flat6 and itag_entry
-/// have no published figure, so these are what the strongest receiver of this gateway gave, with a little
-/// room. The vestibule of itag_entry holds no receiver, so a strongest receiver can never name it.
+/// Each bar is what the strongest smoothed receiver with hysteresis gives, with a little room, so that a
+/// better estimator moves it and a worse one fails: tetam 2.82 m and 39.0 %, flat6 1.85 m and 69.8 %,
+/// itag_entry 58.7 %. The strongest receiver of a bare 3 s window gives 3.89 m and 42 % on tetam (notes of
+/// the data): hysteresis follows a walk across a zone's border some seconds late. The vestibule of
+/// itag_entry holds no receiver, so a strongest receiver never names it.
 struct Bar {
     set: &'static str,
     covered_min: f64,
@@ -22,9 +24,9 @@ struct Bar {
 }
 
 const BARS: [Bar; 3] = [
-    Bar { set: "tetam", covered_min: 0.95, mean_m_max: 3.89, zone_share_min: 0.42 },
-    Bar { set: "flat6", covered_min: 0.95, mean_m_max: f64::INFINITY, zone_share_min: 0.0 },
-    Bar { set: "itag_entry", covered_min: 0.80, mean_m_max: f64::INFINITY, zone_share_min: 0.0 },
+    Bar { set: "tetam", covered_min: 0.99, mean_m_max: 2.95, zone_share_min: 0.38 },
+    Bar { set: "flat6", covered_min: 0.99, mean_m_max: 1.95, zone_share_min: 0.68 },
+    Bar { set: "itag_entry", covered_min: 0.99, mean_m_max: f64::INFINITY, zone_share_min: 0.57 },
 ];
 
 fn replayed(set: &str, data: &Path) -> Result<Score> {
@@ -40,7 +42,7 @@ fn replayed(set: &str, data: &Path) -> Result<Score> {
 }
 
 #[test]
-fn measured_walks_are_found_at_least_as_well_as_by_the_strongest_receiver() {
+fn measured_walks_are_found_as_well_as_by_the_baseline() {
     let Some(data) = data_folder_or_skip("accuracy::measured_walks") else { return };
     println!("{}", Score::HEADING);
     let mut worse = Vec::new();
