@@ -4,20 +4,22 @@
 //! any moment. People walk around walls, join lines at their end and are served in order. It knows nothing of
 //! devices. One event is handled at a time; positions are computed only when asked.
 
-use crate::line::{Line, LinePlan};
-use crate::paths::{HubId, Paths};
+use crate::line::Line;
+use crate::people::Change;
 use crate::random::{Purpose, Random};
 use crate::route::{Pose, Route, direction};
 use crate::scenario::{self, Scenario, VisitKind};
-use anyhow::{Result, bail};
+use anyhow::Result;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
-use venue_engine::geometry::{Point, contains};
-use venue_engine::venue::{FloorId, QueueId, Venue, ZoneId};
+use venue_engine::geometry::Point;
+use venue_engine::venue::{FloorId, QueueId, Venue};
 
-/// Free walking speed, metres a second: mean and standard deviation (Weidmann, "Transporttechnik der
-/// Fussgänger", ETH Zürich, 1993).
-const WALK_MPS: [f64; 2] = [1.34, 0.26];
+mod arrivals;
+mod places;
+
+use arrivals::Newcomer;
+use places::{Places, Target};
 
 /// Speed of moving up in a line and to the counter, metres a second (chosen, about half of walking).
 const MOVE_UP_MPS: f64 = 0.7;
@@ -26,41 +28,8 @@ const MOVE_UP_MPS: f64 = 0.7;
 /// standing crowd runs at about 1 to 2 m/s).
 const MOVE_UP_DELAY_US: i64 = 300_000;
 
-/// Places in a zone that walks lead over, when the straight way is blocked (chosen).
-const ZONE_HUBS: usize = 6;
-
 /// Most people of one run: twice the devices one board is designed to see in a day.
 pub const PEOPLE_MAX: usize = 200_000;
-
-/// Something that changed.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Change {
-    /// A person came in.
-    Entered {
-        /// Who.
-        person: usize,
-        /// When.
-        at_us: i64,
-    },
-    /// A person went out.
-    Left {
-        /// Who.
-        person: usize,
-        /// When.
-        at_us: i64,
-    },
-    /// A person was called to be served.
-    Called {
-        /// Who.
-        person: usize,
-        /// By which queue.
-        queue: QueueId,
-        /// When the person had joined.
-        joined_us: i64,
-        /// When the service began.
-        at_us: i64,
-    },
-}
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
@@ -112,12 +81,8 @@ pub struct Crowd {
     inside: BTreeSet<usize>,
     events: BinaryHeap<Reverse<(i64, u64, Event)>>,
     sequence: u64,
-    paths: Vec<Paths>,
-    zone_hubs: Vec<Vec<HubId>>,
-    queue_hubs: Vec<Vec<HubId>>,
-    exit_hubs: Vec<HubId>,
+    places: Places,
     lines: Vec<Line>,
-    line_plans: Vec<LinePlan>,
 }
 
 impl Crowd {
@@ -127,25 +92,22 @@ impl Crowd {
     /// Where a place cannot be reached, or more than `PEOPLE_MAX` people would come.
     pub fn new(scenario: &Scenario, seed: u64) -> Result<Self> {
         let venue = scenario.venue.clone();
-        let paths = (0..venue.floors.len()).map(|floor| Paths::new(&venue, FloorId(floor as u8))).collect();
+        let mut random = Random::new(seed, Purpose::Crowd);
         let mut crowd = Self {
             plan: scenario.crowd.clone(),
             starts_at_us: scenario.starts_at_us,
-            random: Random::new(seed, Purpose::Crowd),
             people: Vec::new(),
             inside: BTreeSet::new(),
             events: BinaryHeap::new(),
             sequence: 0,
-            paths,
-            zone_hubs: vec![Vec::new(); venue.zones.len()],
-            queue_hubs: Vec::new(),
-            exit_hubs: Vec::new(),
+            places: Places::new(&venue, &scenario.crowd.visits, &mut random)?,
             lines: venue.queues.iter().map(|queue| Line::new(queue.servers as usize)).collect(),
-            line_plans: venue.queues.iter().map(LinePlan::new).collect(),
+            random,
             venue,
         };
-        crowd.add_hubs()?;
-        crowd.draw_people(scenario, seed)?;
+        for newcomer in arrivals::draw(scenario, &crowd.places, seed)? {
+            crowd.add(newcomer);
+        }
         for (index, change) in crowd.plan.till_changes.clone().iter().enumerate() {
             crowd.schedule(crowd.starts_at_us + (change.at_s * 1e6) as i64, Event::Till(index));
         }
@@ -273,7 +235,7 @@ impl Crowd {
         if let State::Waiting { joined_us, .. } = self.people[person].state {
             changes.push(Change::Called { person, queue: QueueId(queue as u8), joined_us, at_us });
         }
-        let plan = &self.line_plans[queue];
+        let plan = &self.places.line_plans[queue];
         let place = plan.serving_place(server, self.venue.queues[queue].servers as usize);
         let facing = direction(plan.places[0], plan.counter);
         let here = self.people[person].route.pose(at_us).at;
@@ -286,7 +248,7 @@ impl Crowd {
 
     /// Everybody in line goes to their place, one after the other.
     fn move_up(&mut self, queue: usize, at_us: i64) {
-        let plan = &self.line_plans[queue];
+        let plan = &self.places.line_plans[queue];
         let count = self.lines[queue].waiting().len();
         for (index, person) in self.lines[queue].waiting().iter().enumerate() {
             let place = plan.place(index, count);
@@ -311,16 +273,14 @@ impl Crowd {
         match self.pick_visit(self.people[person].floor, only_zones, at_us) {
             Some(VisitKind::Zone { zone, dwell_mean_s, dwell_cv }) => {
                 let length_us = (self.random.gamma(dwell_mean_s, dwell_cv) * 1e6) as i64;
-                let to = self.place_in_zone(zone);
-                let hubs = self.zone_hubs[usize::from(zone.0)].clone();
-                self.walk(person, to, &hubs, Goal::Dwell { length_us }, at_us);
+                let to = self.places.in_zone(&self.venue, zone, &mut self.random);
+                self.walk(person, to, Target::Zone(zone), Goal::Dwell { length_us }, at_us);
             }
             Some(VisitKind::Queue(queue)) => {
                 let index = usize::from(queue.0);
                 let waiting = self.lines[index].waiting().len();
-                let to = self.line_plans[index].place(waiting, waiting + 1);
-                let hubs = self.queue_hubs[index].clone();
-                self.walk(person, to, &hubs, Goal::Queue(queue), at_us);
+                let to = self.places.line_plans[index].place(waiting, waiting + 1);
+                self.walk(person, to, Target::Queue(queue), Goal::Queue(queue), at_us);
             }
             None => self.walk_out(person, at_us),
         }
@@ -354,13 +314,13 @@ impl Crowd {
         let doors: Vec<usize> = (0..self.venue.entrances.len()).filter(on_floor).collect();
         let door = doors[self.random.below(doors.len())];
         let to = [self.venue.entrances[door].x_m, self.venue.entrances[door].y_m];
-        self.walk(person, to, &[self.exit_hubs[door]], Goal::Exit, at_us);
+        self.walk(person, to, Target::Door(door), Goal::Exit, at_us);
     }
 
-    fn walk(&mut self, person: usize, to: Point, hubs: &[HubId], goal: Goal, at_us: i64) {
+    fn walk(&mut self, person: usize, to: Point, target: Target, goal: Goal, at_us: i64) {
         let from = self.people[person].route.pose(at_us).at;
-        let floor = usize::from(self.people[person].floor.0);
-        let Some(points) = self.paths[floor].walk(from, to, hubs) else {
+        let floor = self.people[person].floor;
+        let Some(points) = self.places.walk(floor, from, to, target) else {
             // Walls were checked at the begin; a point grazing one may still see no cell. Wait and try again.
             self.people[person].state = State::Dwelling;
             return self.schedule(at_us + 10_000_000, Event::DwellOver(person));
@@ -383,184 +343,150 @@ impl Crowd {
         self.events.push(Reverse((at_us, self.sequence, event)));
     }
 
-    /// A random place in a zone that a hub of it sees, outside lines and counters where there is one.
-    fn place_in_zone(&mut self, zone: ZoneId) -> Point {
-        let index = usize::from(zone.0);
-        let paths = &self.paths[usize::from(self.venue.zones[index].floor.0)];
-        let hubs = &self.zone_hubs[index];
-        for _ in 0..40 {
-            let place = random_place(&self.venue, zone, &mut self.random);
-            if hubs.is_empty() || hubs.iter().any(|hub| paths.sees(paths.hub(*hub), place)) {
-                return place;
-            }
-        }
-        paths.hub(hubs[0])
-    }
-
-    fn add_hubs(&mut self) -> Result<()> {
-        for entrance in &self.venue.entrances {
-            let paths = &mut self.paths[usize::from(entrance.floor.0)];
-            self.exit_hubs.push(paths.add_hub([entrance.x_m, entrance.y_m]));
-        }
-        for plan in &self.line_plans {
-            let floor = self.venue.queues[self.queue_hubs.len()].floor;
-            let paths = &mut self.paths[usize::from(floor.0)];
-            // Every sixth place of the line, and the last.
-            let mut places: Vec<Point> = plan.places.iter().copied().step_by(6).collect();
-            places.extend(plan.places.last());
-            self.queue_hubs.push(places.into_iter().map(|place| paths.add_hub(place)).collect());
-        }
-        for visit in self.plan.visits.clone() {
-            if let VisitKind::Zone { zone, .. } = visit.kind {
-                self.add_zone_hubs(zone)?;
-            }
-        }
-        self.check_reachable()
-    }
-
-    fn add_zone_hubs(&mut self, zone: ZoneId) -> Result<()> {
-        let index = usize::from(zone.0);
-        let floor = self.venue.zones[index].floor;
-        let Some(door) = self.venue.entrances.iter().position(|entrance| entrance.floor == floor) else {
-            bail!(
-                "floor \"{}\" has visits but no [[entrance]]; add one to the floor plan",
-                self.venue.floors[usize::from(floor.0)].name
-            );
-        };
-        for _ in 0..200 {
-            if self.zone_hubs[index].len() >= ZONE_HUBS {
-                break;
-            }
-            let place = random_place(&self.venue, zone, &mut self.random);
-            let paths = &mut self.paths[usize::from(floor.0)];
-            if paths.reaches(place, self.exit_hubs[door]) {
-                self.zone_hubs[index].push(paths.add_hub(place));
-            }
-        }
-        if self.zone_hubs[index].is_empty() {
-            let (zone, door) = (&self.venue.zones[index].name, &self.venue.entrances[door].name);
-            bail!("zone \"{zone}\" cannot be reached from entrance \"{door}\"; open a wall of at least 1 m");
-        }
-        Ok(())
-    }
-
-    fn check_reachable(&mut self) -> Result<()> {
-        for visit in &self.plan.visits {
-            let VisitKind::Queue(queue) = visit.kind else { continue };
-            let queue = &self.venue.queues[usize::from(queue.0)];
-            let line = &self.line_plans[usize::from(self.venue.queue(&queue.name).map_or(0, |id| id.0))];
-            for (door, entrance) in self.venue.entrances.iter().enumerate() {
-                let paths = &mut self.paths[usize::from(queue.floor.0)];
-                if entrance.floor == queue.floor && !paths.reaches(line.places[0], self.exit_hubs[door]) {
-                    bail!(
-                        "queue \"{}\" cannot be reached from entrance \"{}\"; open a wall of at least 1 m",
-                        queue.name,
-                        entrance.name
-                    );
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn draw_people(&mut self, scenario: &Scenario, seed: u64) -> Result<()> {
-        let mut random = Random::new(seed, Purpose::Arrivals);
-        let zones: Vec<(f64, ZoneId)> = self.plan.visits.iter().filter_map(zone_visit).collect();
-        for _ in 0..self.plan.present {
-            let mut left = random.unit() * zones.iter().map(|(weight, _)| weight).sum::<f64>();
-            let chosen = zones.iter().find(|(weight, _)| {
-                left -= weight;
-                left < 0.0
-            });
-            let Some((_, zone)) = chosen.or(zones.last()) else { break };
-            let floor = self.venue.zones[usize::from(zone.0)].floor;
-            let place = self.place_in_zone(*zone);
-            // Somebody met at a random moment is at a uniform point of their stay.
-            let stay_s = random.gamma(self.plan.stay_mean_s, self.plan.stay_cv) * random.unit();
-            self.add_person(floor, place, State::Dwelling, stay_s, self.starts_at_us, &mut random);
-        }
-        for (arrivals, at_us) in draw_arrivals(&self.plan.arrivals, scenario, &mut random)? {
-            let entrance = &self.venue.entrances[arrivals];
-            let (floor, place) = (entrance.floor, [entrance.x_m, entrance.y_m]);
-            let stay_s = random.gamma(self.plan.stay_mean_s, self.plan.stay_cv);
-            self.add_person(floor, place, State::Outside, stay_s, at_us, &mut random);
-        }
-        Ok(())
-    }
-
-    fn add_person(&mut self, floor: FloorId, at: Point, state: State, stay_s: f64, from_us: i64, random: &mut Random) {
-        let speed_mps = (WALK_MPS[0] + WALK_MPS[1] * random.normal()).clamp(0.5, 2.2);
-        let (sine, cosine) = random.between(0.0, std::f64::consts::TAU).sin_cos();
+    fn add(&mut self, newcomer: Newcomer) {
         let person = self.people.len();
         self.people.push(Person {
-            floor,
-            state,
-            route: Route::still(at, [cosine, sine]),
-            speed_mps,
-            stay_us: (stay_s * 1e6) as i64,
+            floor: newcomer.floor,
+            state: if newcomer.is_inside { State::Dwelling } else { State::Outside },
+            route: Route::still(newcomer.at, newcomer.facing),
+            speed_mps: newcomer.speed_mps,
+            stay_us: (newcomer.stay_s * 1e6) as i64,
             departs_us: i64::MAX,
             queued_last: false,
             turn: 0,
         });
-        self.schedule(from_us, Event::Arrive(person));
+        self.schedule(newcomer.from_us, Event::Arrive(person));
     }
 }
 
-fn zone_visit(visit: &scenario::Visit) -> Option<(f64, ZoneId)> {
-    match visit.kind {
-        VisitKind::Zone { zone, .. } => Some((visit.weight.at(0.0), zone)),
-        VisitKind::Queue(_) => None,
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use venue_engine::geometry::distance_m;
 
-/// Arrivals in order of time: entrance and moment. Poisson with a varying rate, by thinning (Lewis and
-/// Shedler, "Simulation of nonhomogeneous Poisson processes by thinning", 1979).
-fn draw_arrivals(
-    arrivals: &[scenario::Arrivals],
-    scenario: &Scenario,
-    random: &mut Random,
-) -> Result<Vec<(usize, i64)>> {
-    let mut drawn = Vec::new();
-    for arrivals in arrivals {
-        let per_s_max = arrivals.per_min.max() / 60.0;
-        let mut time_s = 0.0;
-        while per_s_max > 0.0 {
-            time_s += random.exponential(1.0 / per_s_max);
-            if time_s >= scenario.duration_s {
-                break;
-            }
-            if random.unit() * per_s_max < arrivals.per_min.at(time_s) / 60.0 {
-                drawn.push((arrivals.entrance, scenario.starts_at_us + (time_s * 1e6) as i64));
-            }
-            if drawn.len() > PEOPLE_MAX {
-                bail!("more than {PEOPLE_MAX} people would come; lower `per_min` or `duration_s`");
+    fn crowd(text: &str, seed: u64) -> Crowd {
+        Crowd::new(&crate::simulation::parse(text), seed).expect("a good scenario")
+    }
+
+    fn run(crowd: &mut Crowd, until_s: i64) -> Vec<Change> {
+        let mut changes = Vec::new();
+        crowd.advance(crowd.starts_at_us + until_s * 1_000_000, &mut changes);
+        changes
+    }
+
+    fn waits_s(changes: &[Change]) -> Vec<f64> {
+        let wait = |change: &Change| match change {
+            Change::Called { joined_us, at_us, .. } => Some((at_us - joined_us) as f64 / 1e6),
+            _ => None,
+        };
+        changes.iter().filter_map(wait).collect()
+    }
+
+    /// People come, queue once and leave: a queue by itself. Two tills, 30 s each, a load of 0.8.
+    const ONE_QUEUE: &str = r#"
+name = "one queue"
+starts_at_us = 1780659000000000
+duration_s = 600000
+venue_file = "hall.toml"
+[crowd]
+stay_mean_s = 1
+stay_cv = 0
+[[arrivals]]
+entrance = "main"
+per_min = [[0, 3.2]]
+[[visit]]
+zone = "merch"
+weight = [[0, 0]]
+[[visit]]
+queue = "merch"
+[[service]]
+queue = "merch"
+mean_s = 30
+cv = 1
+"#;
+
+    /// Waits of several long runs: the spread between runs is large in a loaded queue.
+    fn long_runs(text: &str) -> Vec<f64> {
+        (1..=6).flat_map(|seed| waits_s(&run(&mut crowd(text, seed), 600_000))).collect()
+    }
+
+    fn mean(values: &[f64]) -> f64 {
+        values.iter().sum::<f64>() / values.len() as f64
+    }
+
+    #[test]
+    fn waits_agree_with_erlang() {
+        let waits = long_runs(ONE_QUEUE);
+        // Erlang C for two servers: P(wait) = 2 rho^2 / (1 + rho), mean wait P / (c mu - lambda).
+        let must_wait = 2.0 * 0.64 / 1.8;
+        let wanted_s = must_wait / (2.0 / 30.0 * 0.2);
+        assert!((mean(&waits) / wanted_s - 1.0).abs() < 0.1, "mean {} s, {wanted_s} s expected", mean(&waits));
+        let waited = waits.iter().filter(|wait| **wait > 0.0).count() as f64 / waits.len() as f64;
+        assert!((waited - must_wait).abs() < 0.03, "{waited} had to wait, {must_wait} expected");
+    }
+
+    #[test]
+    fn regular_service_halves_the_wait() {
+        // Allen and Cunneen: the wait of M/G/c is about (1 + CV^2) / 2 times that of M/M/c, here 27 s.
+        let wait_s = mean(&long_runs(&ONE_QUEUE.replace("cv = 1", "cv = 0")));
+        assert!((24.0..31.0).contains(&wait_s), "mean wait {wait_s} s");
+    }
+
+    #[test]
+    fn people_are_called_in_the_order_in_which_they_joined() {
+        let mut crowd = crowd(crate::scenario("lunch_rush").expect("built in"), 2);
+        let changes = run(&mut crowd, 7_200);
+        for queue in 0..4 {
+            let joined = changes.iter().filter_map(|change| match change {
+                Change::Called { queue: QueueId(of), joined_us, .. } if *of == queue => Some(*joined_us),
+                _ => None,
+            });
+            let joined: Vec<i64> = joined.collect();
+            assert!(joined.len() > 50 && joined.is_sorted(), "queue {queue}: {} people", joined.len());
+        }
+    }
+
+    #[test]
+    fn nobody_walks_through_a_wall_or_off_the_floor_or_jumps() {
+        let mut crowd = crowd(crate::scenario("lunch_rush").expect("built in"), 1);
+        let mut before: Vec<Option<Point>> = vec![None; crowd.people_count()];
+        let mut changes = Vec::new();
+        for tenth in 24_000..27_000 {
+            let at_us = crowd.starts_at_us + tenth * 100_000;
+            crowd.advance(at_us, &mut changes);
+            for person in crowd.inside() {
+                let here = crowd.pose(person, at_us).1.at;
+                assert!((0.0..=40.0).contains(&here[0]) && (0.0..=24.0).contains(&here[1]));
+                if let Some(there) = before[person].replace(here) {
+                    assert!(crowd.places.sees(there, here), "from {there:?} to {here:?} is a wall");
+                    assert!(distance_m(there, here) < 0.25, "from {there:?} to {here:?} in 0.1 s");
+                }
             }
         }
     }
-    drawn.sort_by_key(|(entrance, at_us)| (*at_us, *entrance));
-    Ok(drawn)
-}
 
-/// A random place in a zone's outline; where tries permit, not in a line or at a counter.
-fn random_place(venue: &Venue, zone: ZoneId, random: &mut Random) -> Point {
-    let zone = &venue.zones[usize::from(zone.0)];
-    let range = |axis: usize| {
-        zone.polygon.iter().fold((f64::MAX, f64::MIN), |(low, high), p| (low.min(p[axis]), high.max(p[axis])))
-    };
-    let (x, y) = (range(0), range(1));
-    let queued = |place| {
-        let here = venue.queues.iter().filter(|queue| queue.floor == zone.floor);
-        here.into_iter().any(|queue| contains(&queue.area, place) || contains(&queue.counter, place))
-    };
-    let mut place = venue_engine::geometry::centroid(&zone.polygon);
-    for _ in 0..60 {
-        let tried = [random.between(x.0, x.1), random.between(y.0, y.1)];
-        if contains(&zone.polygon, tried) {
-            place = tried;
-            if !queued(tried) {
-                break;
-            }
-        }
+    #[test]
+    fn a_long_line_turns_people_away_and_wears_out_the_patient() {
+        let busy = ONE_QUEUE.replace("3.2", "8");
+        let longest = |text: &str| {
+            let mut crowd = crowd(text, 3);
+            let mut changes = Vec::new();
+            let lengths = (0..2_000).map(|second| {
+                crowd.advance(crowd.starts_at_us + second * 1_000_000, &mut changes);
+                crowd.queue_length(QueueId(3))
+            });
+            lengths.max().unwrap_or(0)
+        };
+        assert!(longest(&busy) > 60);
+        assert_eq!(longest(&busy.replace("cv = 1", "cv = 1\nbalk_length = 10")), 10);
+        // Half of those who come must give up: with patience 60 s the line stays short.
+        assert!(longest(&busy.replace("cv = 1", "cv = 1\npatience_s = 60")) < 20);
     }
-    place
+
+    #[test]
+    fn a_till_that_closes_lengthens_the_line() {
+        let mean_s = |text: &str| mean(&waits_s(&run(&mut crowd(text, 4), 3_600)));
+        let closing = format!("{ONE_QUEUE}[[till]]\nqueue = \"merch\"\nat_s = 600\nservers = 1\n");
+        assert!(mean_s(&closing) > 3.0 * mean_s(ONE_QUEUE));
+    }
 }

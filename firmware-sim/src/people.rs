@@ -2,12 +2,42 @@
 //!
 //! In: a scenario. Out: one interface to both kinds of crowd. It decides nothing itself.
 
-use crate::crowd::{Change, Crowd};
+use crate::crowd::Crowd;
 use crate::recorded::Recorded;
 use crate::route::Pose;
 use crate::scenario::Scenario;
 use anyhow::Result;
 use venue_engine::venue::{FloorId, QueueId};
+
+/// Something that changed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Change {
+    /// A person came in.
+    Entered {
+        /// Who.
+        person: usize,
+        /// When.
+        at_us: i64,
+    },
+    /// A person went out.
+    Left {
+        /// Who.
+        person: usize,
+        /// When.
+        at_us: i64,
+    },
+    /// A person was called to be served.
+    Called {
+        /// Who.
+        person: usize,
+        /// By which queue.
+        queue: QueueId,
+        /// When the person had joined.
+        joined_us: i64,
+        /// When the service began.
+        at_us: i64,
+    },
+}
 
 /// The people of a run.
 pub enum People {

@@ -5,7 +5,7 @@
 //! last. People count as waiting while they are within a queue's area, walkers too, and as called when they
 //! leave it: a recording does not say more. It refuses what is not such a table.
 
-use crate::crowd::Change;
+use crate::people::Change;
 use crate::route::{Pose, direction};
 use crate::scenario::Scenario;
 use anyhow::{Context, Result, bail, ensure};
@@ -151,4 +151,103 @@ fn read_sample<'l>(line: &'l str, scenario: &Scenario) -> Result<(&'l str, (i64,
     let on_floor = (0.0..=floor.width_m).contains(&at[0]) && (0.0..=floor.depth_m).contains(&at[1]);
     ensure!(on_floor, "({}, {}) is off the floor; set `shift_x_m` and `shift_y_m` in [crowd]", at[0], at[1]);
     Ok((id, (scenario.starts_at_us + (number(time_s)? * 1e6) as i64, at)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::simulation::Simulation;
+    use crate::truth::Truth;
+
+    const SCENARIO: &str = r#"
+name = "corridor"
+starts_at_us = 1780659000000000
+duration_s = 20
+venue_text = """
+name = "corridor"
+[[floor]]
+name = "ground"
+width_m = 4
+depth_m = 12
+[[receiver]]
+name = "gate"
+x_m = 2
+y_m = 6
+[[queue]]
+name = "gate"
+area = [[0, 2], [4, 2], [4, 10], [0, 10]]
+counter = [[0, 1], [4, 1], [4, 2], [0, 2]]
+"""
+[crowd]
+trajectories = "paths.csv"
+share = 1.0
+shift_y_m = 6
+[[carried]]
+kind = "wristband"
+interval_ms = 200
+frames = ["altbeacon"]
+"#;
+
+    /// Two people: one walks through in 10 s, the other follows 4 s later and twice as slowly.
+    const PATHS: &str = "id,t_s,x_m,y_m\n1,0,2,5\n1,10,2,-5\n2,4,1,5\n2,14,1,0\n2,19.5,1,-5.5\n";
+
+    fn simulation(scenario: &str, paths: &str) -> anyhow::Result<Simulation> {
+        let fetch = |name: &str| match name {
+            "paths.csv" => Ok(paths.to_owned()),
+            _ => Err(format!("no {name}")),
+        };
+        Simulation::with_files(scenario, 1, &fetch)
+    }
+
+    #[test]
+    fn people_walk_their_paths_and_carry_beacons() {
+        let mut simulation = simulation(SCENARIO, PATHS).expect("a good recording");
+        let (mut adverts, mut truths) = (Vec::new(), Vec::new());
+        let from_us = simulation.starts_at_us();
+        simulation.advance(i64::MAX, &mut adverts, &mut truths);
+        let position = |who_wanted: &str, time_s: i64| {
+            truths.iter().find_map(|truth| match truth {
+                Truth::Position { at_us, who, x_m, y_m, .. } => {
+                    (*at_us == from_us + time_s * 1_000_000 && **who == *who_wanted).then_some([*x_m, *y_m])
+                }
+                _ => None,
+            })
+        };
+        assert_eq!(position("attendee-0001", 4), Some([2.0, 7.0]));
+        assert_eq!(position("attendee-0002", 9), Some([1.0, 8.5]));
+        assert_eq!((position("attendee-0001", 12), position("attendee-0002", 2)), (None, None));
+        let heard = |minor: u8| adverts.iter().filter(|advert| advert.payload[28] == minor).count();
+        assert!(heard(1) > 35 && heard(2) > 55, "{} and {}", heard(1), heard(2));
+    }
+
+    #[test]
+    fn time_in_the_area_is_the_wait() {
+        // Samples every second, so that the moment of leaving the area is known to the second.
+        let dense: String = (0..=10).map(|t| format!("1,{t},2,{}\n", 5 - t)).collect();
+        let mut simulation = simulation(SCENARIO, &format!("id,t_s,x_m,y_m\n{dense}")).expect("a good recording");
+        let mut truths = Vec::new();
+        simulation.advance(i64::MAX, &mut Vec::new(), &mut truths);
+        let waits: Vec<f64> = truths
+            .iter()
+            .filter_map(|t| if let Truth::Wait { wait_s, .. } = t { Some(*wait_s) } else { None })
+            .collect();
+        assert_eq!(waits, [8.0], "in the area from y 9 at 2 s to y 1 at 10 s; its upper edge is outside");
+        let lengths: Vec<usize> = truths
+            .iter()
+            .filter_map(|t| if let Truth::Queue { length, .. } = t { Some(*length) } else { None })
+            .collect();
+        assert_eq!(lengths, [0, 1, 0, 0, 0], "at 0, 5, 10, 15 and 20 s");
+    }
+
+    #[test]
+    fn what_is_not_a_recording_is_refused_with_its_line() {
+        let check = |paths: &str, wanted: &str| {
+            let told = simulation(SCENARIO, paths).err().map(|error| format!("{error:#}")).unwrap_or_default();
+            assert!(told.contains(wanted), "{told}");
+        };
+        check("", "the first line must be `id,t_s,x_m,y_m`");
+        check("id,t_s,x_m,y_m\n", "no samples");
+        check("id,t_s,x_m,y_m\n1,0,2,5\n1,x,2,5\n", "line 3: \"x\" is not a number");
+        check("id,t_s,x_m,y_m\n1,0,2\n", "line 2: 3 columns");
+        check("id,t_s,x_m,y_m\n1,0,2,50\n", "off the floor; set `shift_x_m`");
+    }
 }

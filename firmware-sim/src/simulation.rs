@@ -4,10 +4,9 @@
 //! The seed decides everything; asking in other steps changes nothing. It ends at the scenario's end.
 
 use crate::SimAdvert;
-use crate::crowd::Change;
 use crate::faults::Faults;
 use crate::firmware::{Firmware, Owner, identity_text};
-use crate::people::People;
+use crate::people::{Change, People};
 use crate::radio::{Radio, Report, Source};
 use crate::random::{Purpose, Random};
 use crate::route::Pose;
@@ -30,6 +29,9 @@ const SLICE_US: i64 = 1_000_000;
 /// What one person carries: class and number of each device.
 type Carried = Vec<(usize, u32)>;
 
+/// Name and identity text of each attendee.
+type Registrations = Vec<(String, String)>;
+
 /// One run of a scenario.
 pub struct Simulation {
     scenario: Scenario,
@@ -38,7 +40,7 @@ pub struct Simulation {
     switched_on: Vec<Vec<usize>>,
     /// Attendee names, for people who carry a registered device.
     followed: Vec<Option<Arc<str>>>,
-    registrations: Vec<(String, String)>,
+    registrations: Registrations,
     fixed: Vec<(FloorId, Pose)>,
     firmware: Firmware,
     radio: Radio,
@@ -305,7 +307,7 @@ fn draw_carried(scenario: &Scenario, people: usize, seed: u64) -> Vec<Carried> {
 }
 
 /// Names for people who wear an identifying wristband, and the list of them.
-fn register(carried: &[Carried], classes: &[Class]) -> (Vec<Option<Arc<str>>>, Vec<(String, String)>) {
+fn register(carried: &[Carried], classes: &[Class]) -> (Vec<Option<Arc<str>>>, Registrations) {
     let mut registrations = Vec::new();
     let mut name = |carried: &Carried| {
         let worn = carried.iter().find(|(class, _)| classes[*class].kind == Kind::Wristband)?;
@@ -316,4 +318,104 @@ fn register(carried: &[Carried], classes: &[Class]) -> (Vec<Option<Arc<str>>>, V
     };
     let followed = carried.iter().map(&mut name).collect();
     (followed, registrations)
+}
+
+/// Reads a scenario of a test.
+#[cfg(test)]
+pub(crate) fn parse(text: &str) -> Scenario {
+    Scenario::parse(text, &built_in).unwrap_or_else(|faults| panic!("{faults:?}"))
+}
+
+/// Reads a built-in scenario.
+#[cfg(test)]
+pub(crate) fn parse_built_in(name: &str) -> Scenario {
+    parse(crate::scenario(name).expect("built in"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::LineWriter;
+    use crate::truth::write_line;
+
+    /// Recording and truth as bytes, asked for in steps of `step_s`.
+    fn run(text: &str, seed: u64, for_s: i64, step_s: i64) -> (Vec<u8>, Vec<u8>) {
+        let mut simulation = Simulation::new(text, seed).expect("a good scenario");
+        let writer = LineWriter::new(simulation.venue());
+        let (mut adverts, mut truths, mut recording, mut truth) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for step in 1..=for_s / step_s {
+            simulation.advance(simulation.starts_at_us() + step * step_s * 1_000_000, &mut adverts, &mut truths);
+            adverts.drain(..).for_each(|advert| writer.write(&advert, &mut recording));
+            truths.drain(..).for_each(|line| write_line(&line, simulation.venue(), &mut truth));
+        }
+        (recording, truth)
+    }
+
+    #[test]
+    fn the_seed_decides_every_byte_and_steps_none() {
+        for name in crate::SCENARIOS {
+            let text = crate::scenario(name).expect("built in");
+            let for_s = if *name == "flood" { 10 } else { 120 };
+            let first = run(text, 7, for_s, 1);
+            assert!(first.0.len() > 100_000 && first.1.len() > 1_000, "{name}");
+            assert!(first == run(text, 7, for_s, for_s), "{name}: a second run differs");
+            assert!(first.0 != run(text, 8, for_s, 1).0, "{name}: another seed gives the same");
+        }
+    }
+
+    #[test]
+    fn the_radio_does_not_change_the_crowd() {
+        let text = crate::scenario("lunch_rush").expect("built in");
+        let noisy = format!("{text}\n[radio]\nfading_sd_db = 9\n[faults]\ndrop = 0.5\n");
+        assert!(run(text, 3, 300, 10).1 == run(&noisy, 3, 300, 10).1);
+    }
+
+    #[test]
+    fn adverts_come_in_order_and_each_wristband_is_registered() {
+        let mut simulation = Simulation::new(crate::scenario("lunch_rush").expect("built in"), 1).expect("good");
+        let (mut adverts, mut truths) = (Vec::new(), Vec::new());
+        simulation.advance(simulation.starts_at_us() + 600_000_000, &mut adverts, &mut truths);
+        assert!(adverts.is_sorted_by_key(|advert| advert.at_us));
+        let registered = simulation.registrations();
+        for advert in adverts.iter().filter(|advert| advert.payload.starts_with(&[2, 1, 6, 0x1a, 0xff, 0x4c])) {
+            let number = |at: usize| u16::from_be_bytes([advert.payload[at], advert.payload[at + 1]]);
+            let identity = format!("ibeacon:76656e75-652d-7772-6973-7462616e6421:{}:{}", number(25), number(27));
+            assert!(registered.iter().any(|(_, beacon)| *beacon == identity), "{identity}");
+        }
+        assert!(truths.iter().any(|truth| matches!(truth, Truth::Position { who, .. } if **who == *registered[0].0)));
+    }
+
+    #[test]
+    fn a_share_of_people_is_heard() {
+        let simulation = Simulation::new(crate::scenario("lunch_rush").expect("built in"), 1).expect("good");
+        let carrying = simulation.carried.iter().filter(|carried| !carried.is_empty()).count() as f64;
+        let share = carrying / simulation.carried.len() as f64;
+        // 0.35 of people; of those 0.16 happen to carry none of the kinds.
+        let wanted = 0.35 * (1.0 - 0.55 * 0.5 * 0.65 * 0.9);
+        assert!((share - wanted).abs() < 0.04, "{share}, {wanted} expected");
+    }
+
+    #[test]
+    fn the_truth_now_adds_up() {
+        let mut simulation = Simulation::new(crate::scenario("quiet_hour").expect("built in"), 1).expect("good");
+        simulation.advance(simulation.starts_at_us() + 600_000_000, &mut Vec::new(), &mut Vec::new());
+        let (mut inside, mut in_zones) = (0, 0);
+        for truth in simulation.truth_now() {
+            match truth {
+                Truth::People { zone: None, people, .. } => inside = people,
+                Truth::People { people, .. } => in_zones += people,
+                _ => {}
+            }
+        }
+        // Zones cover the hall but for its outermost edge.
+        assert!(inside > 10 && inside.abs_diff(in_zones) <= 1, "{inside} inside, {in_zones} in zones");
+    }
+
+    #[test]
+    fn the_end_is_the_end() {
+        let mut simulation = Simulation::new(crate::scenario("flood").expect("built in"), 1).expect("good");
+        simulation.advance(simulation.starts_at_us() + 1_000_000, &mut Vec::new(), &mut Vec::new());
+        assert_eq!(simulation.now_us(), simulation.starts_at_us() + 1_000_000);
+        assert_eq!(simulation.ends_at_us(), simulation.starts_at_us() + 240_000_000);
+    }
 }
