@@ -1,7 +1,8 @@
 //! Queue lengths where the people are real.
 //!
 //! In: paths people walked through a gate, carried by the simulator's radio into a recording. Out: a table
-//! of the error of the gateway's queue length against the counted one, and a failure where it says nothing.
+//! of the error of the gateway's queue length against the counted one, and a failure
+//! where that is worse than the named baseline.
 
 use anyhow::Result;
 use serde::Deserialize;
@@ -15,12 +16,20 @@ const SHARE: f64 = 0.5;
 /// Any seed will do: the bar holds for each.
 const SEED: u64 = 7;
 
+/// Mean error over mean length. The baseline does not count anybody for 15 s, who may be passing by, and
+/// sees people leave some seconds late; these crowds come and go within 60 to 100 s, so the delay is most
+/// of the error (measured: 0.5 to 1.0).
+const ERROR_SHARE_MAX: f64 = 1.05;
+/// Longest queue told over longest counted (measured: 0.72 to 1.33).
+const PEAK_RANGE: std::ops::RangeInclusive<f64> = 0.6..=1.45;
+
 /// Queue lengths of one experiment.
 #[derive(Debug)]
 struct Compared {
     moments: usize,
     true_mean: f64,
     true_max: f64,
+    told_max: f64,
     error_mean: f64,
     bias: f64,
 }
@@ -58,6 +67,7 @@ fn against(counted: &[(i64, f64)], told: &[QueueLine]) -> Compared {
         moments: counted.len(),
         true_mean: mean(&mut counted.iter().map(|(_, people)| *people)),
         true_max: counted.iter().map(|(_, people)| *people).fold(0.0, f64::max),
+        told_max: told.iter().map(|line| line.length).fold(0.0, f64::max),
         error_mean: mean(&mut errors.iter().map(|error| error.abs())),
         bias: mean(&mut errors.iter().copied()),
     }
@@ -66,13 +76,19 @@ fn against(counted: &[(i64, f64)], told: &[QueueLine]) -> Compared {
 #[test]
 fn the_queue_is_seen_where_real_people_queue() {
     let Some(data) = data_folder_or_skip("trajectories::the_queue_is_seen") else { return };
-    println!("experiment              moments true_mean true_max mean_error   bias");
+    println!("experiment              moments true_mean true_max told_max mean_error   bias");
+    let mut worse = Vec::new();
     for experiment in &EXPERIMENTS {
-        let compared = compare(experiment, &data).unwrap_or_else(|error| panic!("{}: {error:#}", experiment.name));
-        let Compared { moments, true_mean, true_max, error_mean, bias } = compared;
-        println!(
-            "{:<23} {moments:>7} {true_mean:>9.1} {true_max:>8.0} {error_mean:>10.1} {bias:>6.1}",
-            experiment.name
+        let name = experiment.name;
+        let compared = compare(experiment, &data).unwrap_or_else(|error| panic!("{name}: {error:#}"));
+        let Compared { moments, true_mean, true_max, told_max, error_mean, bias } = compared;
+        let row = format!(
+            "{name:<23} {moments:>7} {true_mean:>9.1} {true_max:>8.0} {told_max:>8.0} {error_mean:>10.1} {bias:>6.1}"
         );
+        println!("{row}");
+        if error_mean > ERROR_SHARE_MAX * true_mean || !PEAK_RANGE.contains(&(told_max / true_max)) {
+            worse.push(row);
+        }
     }
+    assert!(worse.is_empty(), "worse than the bar:\n{}", worse.join("\n"));
 }
