@@ -119,7 +119,7 @@ fn config(arguments: &DemoArguments, data: PathBuf) -> Result<Config, Failure> {
 fn skip(simulation: &mut Simulation, minutes: f64) {
     let until_us = simulation.now_us() + (minutes.max(0.0) * 60e6) as i64;
     let (mut adverts, mut truths) = (Vec::new(), Vec::new());
-    while simulation.now_us() < until_us && !simulation.is_over() {
+    while simulation.now_us() < until_us.min(simulation.ends_at_us()) {
         simulation.advance((simulation.now_us() + 10_000_000).min(until_us), &mut adverts, &mut truths);
         adverts.clear();
         truths.clear();
@@ -160,7 +160,7 @@ impl Feed {
         let work = move || {
             let shift = engine.now().since(Timestamp::from_micros(simulation.now_us()));
             let (mut adverts, mut truths) = (Vec::new(), Vec::new());
-            while !stopped.load(Ordering::Relaxed) && !simulation.is_over() {
+            while !stopped.load(Ordering::Relaxed) && simulation.now_us() < simulation.ends_at_us() {
                 let until = Timestamp::from_micros(engine.now().since(Timestamp::from_micros(0) + shift).as_micros());
                 simulation.advance(until.as_micros(), &mut adverts, &mut truths);
                 adverts.chunks(BATCH_MAX).for_each(|adverts| engine.adverts(batch(adverts, shift)));

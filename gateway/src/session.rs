@@ -8,6 +8,7 @@ use crate::cli::Failure;
 use crate::config::{Config, read_file};
 use crate::live::Live;
 use crate::model::Model;
+use crate::mqtt::hub::{self, HubConfig};
 use crate::mqtt::{broker, client};
 use crate::radio;
 use crate::runtime::{self, Clock, EngineHandle};
@@ -161,8 +162,10 @@ impl Session {
             self.tasks.push(self.runtime.spawn(source));
         }
         if config.mqtt.hub {
-            let hub = client::hub(self.broker.clone(), config, venue.clone(), self.engine.clone(), self.shutdown.subscribe());
-            self.tasks.push(self.runtime.spawn(hub));
+            let (host, port) = self.broker.clone();
+            let hub = HubConfig { host, port, mqtt: config.mqtt.clone(), gateway: config.gateway.clone() };
+            let ear = hub::run(hub, venue.clone(), self.engine.clone(), self.shutdown.subscribe());
+            self.tasks.push(self.runtime.spawn(ear));
         }
         Ok(())
     }

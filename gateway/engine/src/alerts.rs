@@ -19,6 +19,7 @@ const OVER_AGAIN_SHARE: f64 = 0.8;
 pub struct Alerts {
     queue_over: Vec<bool>,
     silent: Vec<bool>,
+    model_unusable: bool,
     /// When each was last heard; the start of listening for those never heard.
     heard_at: Vec<Option<Timestamp>>,
 }
@@ -30,6 +31,7 @@ impl Alerts {
         Self {
             queue_over: vec![false; venue.queues.len()],
             silent: vec![false; receivers],
+            model_unusable: false,
             heard_at: vec![None; receivers],
         }
     }
@@ -59,6 +61,20 @@ impl Alerts {
             format!("{}: the wait is back under its limit.", queue.name)
         };
         (is_over != was_over).then(|| alert(state.at, AlertKind::QueueOverLimit, &queue.name, text, is_over))
+    }
+
+    /// Begins or ends the alert of the offer model.
+    pub fn model(&mut self, at: Timestamp, is_usable: bool) -> Option<Alert> {
+        if is_usable != self.model_unusable {
+            return None;
+        }
+        self.model_unusable = !is_usable;
+        let text = if is_usable {
+            "The offer model is back.".to_owned()
+        } else {
+            "Offers go by rules alone: the model is missing or was refused. Replace the file [offers] model names.".to_owned()
+        };
+        Some(alert(at, AlertKind::ModelUnusable, "offers", text, !is_usable))
     }
 
     /// Begins or ends the alerts of receivers. One that was never heard is silent once others are heard.

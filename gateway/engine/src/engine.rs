@@ -412,6 +412,9 @@ impl Engine {
             outputs.push(Output::Queue(state));
         }
         self.alerts.receivers(&self.venue, at, &mut alerts);
+        if self.offers.has_campaigns() {
+            alerts.extend(self.alerts.model(at, self.offers.has_model()));
+        }
         outputs.extend(alerts.into_iter().map(Output::Alert));
         if at.window_start(HEAT_REPORT) == at {
             outputs.extend(self.heat.windows(at, self.penetration, false).into_iter().map(Output::Heat));

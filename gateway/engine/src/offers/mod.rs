@@ -215,6 +215,11 @@ impl Offers {
         self.under_way.count()
     }
 
+    /// Whether there is anything to offer at all.
+    pub fn has_campaigns(&self) -> bool {
+        !self.campaigns.is_empty()
+    }
+
     /// Whether a model scores the offers; otherwise the rule by the gain in wait does.
     pub fn has_model(&self) -> bool {
         self.scorer.is_some()
