@@ -23,6 +23,10 @@ const DRAWERS: &[&str] = &["util", "utils", "helper", "helpers", "common", "misc
 /// What the engine may be made of: data formats and a hash; and what those are made of.
 const ENGINE_CRATES: &[&str] = &["serde", "serde_json", "siphasher", "toml"];
 const ENGINE_CRATES_BELOW: &[&str] = &[
+    "equivalent",
+    "foldhash",
+    "hashbrown",
+    "indexmap",
     "itoa",
     "memchr",
     "proc-macro2",
