@@ -202,7 +202,7 @@ pub fn fast_pair(random: &mut Random) -> Payload {
 }
 
 /// Connected Devices Platform beacon of a Windows computer: company 0x0006, scenario 1, version and device
-/// type 9, flags 0x20, then a salt of 4 bytes and a hash (Microsoft, [MS-CDP], 2.2.2.2.2).
+/// type 9, flags 0x20, then a salt of 4 bytes and a hash (Microsoft, [MS-CDP], advertising beacon).
 pub fn microsoft(random: &mut Random) -> Payload {
     let mut drawn = [0; 23];
     random.fill(&mut drawn);

@@ -34,7 +34,8 @@ const REFERENCE_M: f64 = 1.0;
 /// How steeply hearing falls around the sensitivity, dB (logistic; 10 to 90 % within 6.6 dB, chosen).
 const HEARING_SLOPE_DB: f64 = 1.5;
 
-/// Below the sensitivity by this much nothing is heard: the logistic is below 1 in 3 000.
+/// Below the sensitivity by this much nothing is heard: the logistic is below 1 in 2 900. Places whose mean lies
+/// this much or four standard deviations of fading below it are not even tried.
 const DEAF_BELOW_DB: f64 = 12.0;
 
 /// Time on air of the longest legacy packet, seconds: 47 bytes at 1 Mbit/s (Core 5.4, Vol 6 Part B, 2.1).
@@ -126,7 +127,7 @@ impl Radio {
         let device = source.worn.map(|worn| turned(source.pose.facing, worn));
         for receiver in 0..count {
             let mut mean_dbm = f64::from(source.power_dbm + self.grids[floor].gain_db[cell + receiver]);
-            if mean_dbm < self.plan.sensitivity_dbm - DEAF_BELOW_DB - 4.0 * self.plan.fading_sd_db {
+            if mean_dbm < self.plan.sensitivity_dbm - DEAF_BELOW_DB.max(4.0 * self.plan.fading_sd_db) {
                 continue;
             }
             if let Some(device) = device {

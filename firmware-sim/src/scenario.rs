@@ -223,7 +223,7 @@ fn read_class(table: &Table<'_, '_>, probability: f64) -> Option<Class> {
     Some(Class {
         kind: kind?,
         probability: table.number("probability", 0.0..=1.0).unwrap_or(probability),
-        // Bluetooth Core 5.4, Vol 6 Part B, 4.4.2.2: from 20 ms to 10 485 s. Default: two a second (chosen).
+        // Bluetooth Core 5.4, Vol 6 Part B, 4.4.2.2: from 20 ms to 10 485 s. Default: one a second (chosen).
         interval_ms: table.number("interval_ms", 20.0..=60_000.0).unwrap_or(1_000.0),
         frames: frames?,
         rotation_s: [rotation_min_s, rotation_max_s],

@@ -67,7 +67,7 @@ impl Simulation {
     pub fn open(path: &Path, seed: u64) -> Result<Self> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
-            Err(error) => bail!("{}: {error}; name a scenario file or a built-in scenario", path.display()),
+            Err(error) => bail!("0: {error}; name a scenario file or one of {}", crate::SCENARIOS.join(", ")),
         };
         let beside = |name: &str| {
             let file = path.parent().unwrap_or(Path::new(".")).join(name);

@@ -120,7 +120,7 @@ fn read_table(table: &Table<'_, '_>, fetch: Fetch<'_>) -> Crowd {
     let shift = |key| table.number(key, -1e6..=1e6).unwrap_or(0.0);
     Crowd {
         present: table.integer("present", 0..=PRESENT_MAX).unwrap_or(0) as usize,
-        // Share of people seen by Bluetooth: 13 % (Versichele et al. 2012) to 40 % and more with wristbands.
+        // Versichele et al. 2012 saw 13 % of people by Bluetooth alone; with wristbands handed out more (chosen).
         share: table.number("share", 0.0..=1.0).unwrap_or(0.35),
         stay_mean_s: table.number("stay_mean_s", 1.0..=1e6).unwrap_or(2_700.0),
         stay_cv: table.number("stay_cv", 0.0..=3.0).unwrap_or(0.5),

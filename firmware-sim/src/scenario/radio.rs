@@ -99,7 +99,7 @@ impl Default for Radio {
         Self {
             // Indoors at 2.4 GHz exponents lie between 1.8 and 3 (ITU-R P.1238: power loss coefficients 20 to 30).
             path_loss_exponent: 2.2,
-            // 3 to 6 dB within one storey (Rappaport, "Wireless Communications", 2002, section 4.11).
+            // 3 to 6 dB within one storey (Rappaport, "Wireless Communications", 2002, chapter 4).
             shadowing_sd_db: 4.0,
             // A few metres indoors (Jalden et al., "Correlation properties of large scale fading based on indoor
             // measurements", WCNC 2007).
