@@ -62,3 +62,22 @@ fn a_wrong_code_is_refused_with_words() {
         assert_ne!(answer["state"], "redeemed", "{code}: {answer}");
     }
 }
+
+#[test]
+fn somebody_who_opts_out_is_forgotten() {
+    let data = tempfile::tempdir().expect("a folder");
+    let folder = data.path().to_string_lossy().into_owned();
+    let mut demo = Running::start(&["demo", "--port", "0", "--data", &folder]).expect("the demo starts");
+    let attendees = format!("{}/api/v1/attendees", demo.http);
+    let beacon = "ibeacon:e2c56db5-dffb-48d2-b060-d0f5a71096e0:9:9";
+    let join = json!({"attendee": "guest-to-forget", "language": "de", "beacon": beacon});
+    let (status, answer) = http::post_json(&attendees, &join).expect("an answer");
+    assert_eq!(status, 201, "{answer}");
+    assert_eq!(http::delete(&format!("{attendees}/guest-to-forget")).expect("an answer"), 200);
+    demo.end("INT", SOON).expect("ends");
+    for entry in std::fs::read_dir(data.path()).expect("reads").flatten() {
+        let bytes = std::fs::read(entry.path()).unwrap_or_default();
+        let found = bytes.windows(15).any(|window| window == b"guest-to-forget");
+        assert!(!found, "the name is still in {}", entry.path().display());
+    }
+}
