@@ -30,7 +30,10 @@ use venue_engine::time::Timestamp;
 use venue_engine::venue::Venue;
 
 /// How long the publisher may go on sending at the end; what is left stays in the outbox.
-const DRAIN: WallDuration = WallDuration::from_millis(1_000);
+const DRAIN: WallDuration = WallDuration::from_millis(500);
+
+/// How long publisher, pages and radios may take to say goodbye.
+const FAREWELL: WallDuration = WallDuration::from_millis(600);
 
 /// Name of the database in the data folder.
 pub const DATABASE: &str = "venue.sqlite";
@@ -217,27 +220,26 @@ impl Session {
     /// # Errors
     /// Where a thread panicked.
     pub fn close(self) -> anyhow::Result<()> {
-        self.engine.stop();
-        self.engine_thread.join().map_err(|_| anyhow::anyhow!("the engine thread panicked"))?;
+        let Self { engine, engine_thread, store, store_thread, shutdown, tasks, runtime, .. } = self;
+        engine.stop();
+        engine_thread.join().map_err(|_| anyhow::anyhow!("the engine thread panicked"))?;
         // What could not be stored now has been logged by the store.
-        let _ = self.store.flush_blocking();
-        let outbox = self.store.outbox();
-        self.runtime.block_on(async {
-            let empty = async {
+        let _ = store.flush_blocking();
+        let outbox = store.outbox();
+        runtime.block_on(async {
+            let sent = async {
                 while outbox.waiting() > 0 {
                     tokio::time::sleep(WallDuration::from_millis(10)).await;
                 }
             };
             // Running out of time loses nothing: the rows stay in the outbox.
-            let _ = tokio::time::timeout(DRAIN / 2, empty).await;
-            let _ = self.shutdown.send(true);
-            for task in self.tasks {
-                let _ = tokio::time::timeout(DRAIN / 2, task).await;
-            }
+            let _ = tokio::time::timeout(DRAIN, sent).await;
+            let _ = shutdown.send(true);
+            let _ = tokio::time::timeout(FAREWELL, futures_util::future::join_all(tasks)).await;
         });
-        self.runtime.shutdown_timeout(DRAIN / 4);
-        self.store.close();
-        self.store_thread.join().map_err(|_| anyhow::anyhow!("the store thread panicked"))
+        runtime.shutdown_background();
+        store.close();
+        store_thread.join().map_err(|_| anyhow::anyhow!("the store thread panicked"))
     }
 }
 
