@@ -8,7 +8,7 @@
 pub mod broker;
 pub mod client;
 pub mod cloudevents;
-pub mod connection;
+mod connection;
 pub mod hub;
 pub mod messages;
 pub mod topics;

@@ -219,6 +219,10 @@ pub(crate) struct Counters {
     pub(crate) outbox_bytes: AtomicU64,
     pub(crate) outbox_dropped: AtomicU64,
     pub(crate) outbox_expired: AtomicU64,
+    pub(crate) outbox_refused: AtomicU64,
+    pub(crate) outbox_delivered: AtomicU64,
+    pub(crate) broker_connected: AtomicU64,
+    pub(crate) broker_connections: AtomicU64,
     event_us: AtomicI64,
 }
 
@@ -251,6 +255,10 @@ impl Counters {
             outbox_bytes: read(&self.outbox_bytes),
             outbox_dropped: read(&self.outbox_dropped),
             outbox_expired: read(&self.outbox_expired),
+            outbox_refused: read(&self.outbox_refused),
+            outbox_delivered: read(&self.outbox_delivered),
+            broker_connected: read(&self.broker_connected),
+            broker_connections: read(&self.broker_connections),
         }
     }
 }
@@ -286,6 +294,14 @@ pub struct StoreCounts {
     pub outbox_dropped: u64,
     /// Rows dropped because their time was over.
     pub outbox_expired: u64,
+    /// Rows dropped because the broker will never take them.
+    pub outbox_refused: u64,
+    /// Rows the broker acknowledged.
+    pub outbox_delivered: u64,
+    /// Whether the publisher has a connection: 1 or 0 (now).
+    pub broker_connected: u64,
+    /// Connections made.
+    pub broker_connections: u64,
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::store::{StoreError, open_reader};
 use rusqlite::OptionalExtension;
 use rusqlite::{Connection, Row, Transaction, params};
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
 
@@ -203,6 +204,7 @@ impl OutboxHandle {
     /// The row was acknowledged, or may not be sent any more. It is deleted within a second, and at once by
     /// the next commit; a power cut before that makes it go out again under the same identity.
     pub fn delete(&self, id: i64) {
+        count(&self.inbox.counters.outbox_delivered, 1);
         self.inbox.acknowledge(id);
     }
 
@@ -210,6 +212,19 @@ impl OutboxHandle {
     pub fn expire(&self, id: i64) {
         count(&self.inbox.counters.outbox_expired, 1);
         self.inbox.acknowledge(id);
+    }
+
+    /// The broker will never take this row; it is deleted and counted.
+    pub fn refuse(&self, id: i64) {
+        count(&self.inbox.counters.outbox_refused, 1);
+        self.inbox.acknowledge(id);
+    }
+
+    /// Whether the publisher has a connection, for the pages and metrics.
+    pub fn set_connected(&self, connected: bool) {
+        let counters = &self.inbox.counters;
+        counters.broker_connected.store(u64::from(connected), Ordering::Relaxed);
+        count(&counters.broker_connections, u64::from(connected));
     }
 
     /// Waits until every `delete` so far is on disk, so that a new connection starts with what is missing.

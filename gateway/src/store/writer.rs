@@ -97,9 +97,13 @@ impl StoreHandle {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn attendees(&self) -> Result<Vec<Attendee>, StoreError> {
-        let read = |error: rusqlite::Error| StoreError::from_sqlite(&self.path, "read", &error);
-        ledger::attendees(&open_reader(&self.path)?).map_err(read)
+    pub async fn attendees(&self) -> Result<Vec<Attendee>, StoreError> {
+        let path = self.path.clone();
+        let read = move || {
+            let failed = |error: rusqlite::Error| StoreError::from_sqlite(&path, "read", &error);
+            ledger::attendees(&open_reader(&path)?).map_err(failed)
+        };
+        tokio::task::spawn_blocking(read).await.unwrap_or(Err(StoreError::Closed))
     }
 
     /// Waits until everything handed over before is on disk and told.
