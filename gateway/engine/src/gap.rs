@@ -1,0 +1,504 @@
+//! The gap filter: how long a queue is and how long one waits, from the few people who are heard.
+//!
+//! In: detectable people (probes) who join a line, start service, leave; sales at its tills; the
+//! penetration. Out: the distribution of people waiting, of the wait of somebody joining now and in a
+//! quarter of an hour, arrivals and services a minute. The line is served in order by several tills; the
+//! unseen people between two probes (a gap) are Poisson, and time without the next probe's start says how
+//! many of them have been served. It counts nobody by itself and refuses probes beyond its limit.
+//!
+//! The filter keeps one vector. While a probe waits it is X, the unseen people ahead of the first waiting
+//! probe; otherwise N, everybody in line or in service. With w waiting probes of which the first has
+//! waited H: `E[Q] = E[X] + w + e`, e the unseen arrivals of the time H.
+
+pub mod estimate;
+pub mod kappa;
+pub mod pmf;
+pub mod rates;
+pub mod tills;
+pub mod waiting;
+
+use crate::arrivals::ArrivalProfile;
+use crate::forecast::Calibration;
+use crate::identity::DeviceKey;
+use crate::time::{Duration, Timestamp};
+use kappa::{KAPPAS, KappaMixture, Span};
+use pmf::{Chain, Pmf};
+use rates::{Gamma, SeenGap, judge_gap};
+use tills::Tills;
+use waiting::Waiting;
+
+/// What was learned of today's arrivals against the profile is forgotten over this time, minutes.
+const THETA_FORGET_MIN: f64 = 30.0;
+
+/// Weight of the profile, in people counted, once it has been watched for some days.
+const THETA_WEIGHT: f64 = 8.0;
+
+/// Weight of a profile that has not been watched at all.
+const THETA_WEIGHT_MIN: f64 = 1.0;
+
+/// Watched minutes after which a profile has half its weight: two days of one slot.
+const PROFILE_TRUSTED_MIN: f64 = 30.0;
+
+/// A device that stayed shorter only passed by.
+const PASSING_BY: Duration = Duration::from_secs(15);
+
+/// Belief in the rate of leaving the line unserved: one in 200 waiting minutes, as from half a person.
+const RENEGING: Gamma = Gamma { shape: 0.5, exposure: 100.0 };
+
+/// Minutes of waiting over which reneging is remembered.
+const RENEGING_MIN_MAX: f64 = 2_000.0;
+
+/// Probes in service at once; more than the tills there are means that some were not seen to leave.
+const SERVING_MAX: usize = 32;
+
+/// Without a sale for so long while people wait, the tills have stopped telling.
+const SALES_SILENT: Duration = Duration::from_mins(15);
+
+/// Longest time between two events that is still one watch; after it the line is taken as empty.
+const SILENCE_MAX: Duration = Duration::from_mins(8 * 60);
+
+/// What one queue is told beside its events.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GapSettings {
+    /// Tills open side by side, as a rule.
+    pub servers: usize,
+    /// Services a minute of one till, before any was seen.
+    pub service_per_min: f64,
+    /// How many services that belief is worth.
+    pub service_weight: f64,
+    /// A probe that starts service within this time had not to wait: the walk to the counter.
+    pub served_at_once: Duration,
+    /// Share of parties (people who stand in line together) with a probe, 0 to 1.
+    pub penetration: f64,
+    /// Coefficient of variation of that share.
+    pub penetration_cv: f64,
+    /// People in a party, on average.
+    pub party_size: f64,
+    /// A longer wait counts as over the limit, seconds.
+    pub wait_limit_s: f64,
+}
+
+impl Default for GapSettings {
+    fn default() -> Self {
+        Self {
+            servers: 1,
+            service_per_min: 1.0,
+            service_weight: 4.0,
+            served_at_once: Duration::from_secs(10),
+            penetration: 0.5,
+            penetration_cv: 0.1,
+            party_size: 1.0,
+            wait_limit_s: 300.0,
+        }
+    }
+}
+
+/// What was ignored, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GapCounters {
+    /// Probes not taken: the line was full of probes, or knew the probe already.
+    pub joins_refused: u64,
+    /// Starts and departures of probes not known to be there.
+    pub unknown_probes: u64,
+    /// The line was longer than the vector can tell.
+    pub longer_than_support: u64,
+}
+
+/// The gap between two probes whose end is awaited.
+#[derive(Clone, Copy, Debug, Default)]
+struct Gap {
+    /// Unseen people expected in it if theta were 1.
+    exposure: f64,
+    /// Busy server minutes since the probe before it started service.
+    server_minutes: f64,
+    /// Sales since then.
+    sales: u32,
+    /// The span behind the probe before it, when it started.
+    span: Span,
+    /// Middle of the gap's arrivals.
+    middle: Timestamp,
+}
+
+/// One queue's filter.
+#[derive(Clone, Debug)]
+pub struct GapFilter {
+    settings: GapSettings,
+    profile: ArrivalProfile,
+    tills: Tills,
+    /// Today's arrivals over the profile's.
+    theta: Gamma,
+    kappas: KappaMixture,
+    reneging: Gamma,
+    waiting: Waiting,
+    serving: Vec<(DeviceKey, Timestamp)>,
+    /// X while `is_ahead`, otherwise N.
+    belief: Pmf,
+    is_ahead: bool,
+    gap: Option<Gap>,
+    /// Time up to which rates are known, and up to which `belief` is. The second stops where a probe joined
+    /// of which it is not certain yet that it must wait.
+    clock: Option<Timestamp>,
+    belief_at: Timestamp,
+    last_sale: Option<Timestamp>,
+    calibration: Calibration,
+    counters: GapCounters,
+}
+
+impl GapFilter {
+    /// An empty line.
+    pub fn new(settings: GapSettings, profile: ArrivalProfile) -> Self {
+        let service = Gamma::of(settings.service_per_min, settings.service_weight);
+        Self {
+            tills: Tills::new(settings.servers, service),
+            profile,
+            theta: Gamma::of(1.0, THETA_WEIGHT),
+            kappas: KappaMixture::default(),
+            reneging: RENEGING,
+            waiting: Waiting::default(),
+            serving: Vec::new(),
+            belief: Pmf::point(0),
+            is_ahead: false,
+            gap: None,
+            clock: None,
+            belief_at: Timestamp::MIN,
+            last_sale: None,
+            calibration: Calibration::default(),
+            counters: GapCounters::default(),
+            settings,
+        }
+    }
+
+    /// What was ignored.
+    pub fn counters(&self) -> GapCounters {
+        self.counters
+    }
+
+    /// The arrival profile, with what was learned.
+    pub fn profile(&self) -> &ArrivalProfile {
+        &self.profile
+    }
+
+    /// The arrival profile, to restore what was learned before.
+    pub fn profile_mut(&mut self) -> &mut ArrivalProfile {
+        &mut self.profile
+    }
+
+    /// The tills.
+    pub fn tills(&self) -> &Tills {
+        &self.tills
+    }
+
+    /// Probes waiting.
+    pub fn probes_waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// A better belief in the penetration: the share of parties with a probe, and its coefficient of variation.
+    pub fn set_penetration(&mut self, penetration: f64, penetration_cv: f64) {
+        self.settings.penetration = penetration.clamp(0.005, 1.0);
+        self.settings.penetration_cv = penetration_cv;
+    }
+
+    /// A probe joined the line.
+    pub fn probe_joined(&mut self, at: Timestamp, key: DeviceKey) {
+        self.advance(at);
+        let at = self.now(at);
+        if !self.waiting.join(at, key) {
+            self.counters.joins_refused += 1;
+            return;
+        }
+        self.profile.joined(at, 1.0 / self.settings.penetration);
+        self.theta.shape += 1.0;
+        if self.is_ahead {
+            let span = self.span(at);
+            self.kappas.joined(&Span { probes: span.probes - 1.0, ..span });
+        }
+    }
+
+    /// A probe started service: it left the line for the counter.
+    pub fn probe_started(&mut self, at: Timestamp, key: DeviceKey) {
+        self.advance(at);
+        let at = self.now(at);
+        let at_once = |joined: Timestamp| at.since(joined) <= self.settings.served_at_once;
+        if !self.is_ahead && self.waiting.first().is_some_and(|first| first.key == key && at_once(first.joined)) {
+            self.served_at_once(at, key);
+        } else {
+            self.resolve(at);
+            self.served(at, key);
+        }
+        if self.serving.len() >= SERVING_MAX {
+            self.serving.remove(0);
+        }
+        self.serving.push((key, at));
+    }
+
+    /// A probe left: from the counter after its service, or from the line unserved.
+    pub fn probe_left(&mut self, at: Timestamp, key: DeviceKey) {
+        self.advance(at);
+        let at = self.now(at);
+        if let Some(place) = self.serving.iter().position(|(known, _)| *known == key) {
+            let (_, started) = self.serving.remove(place);
+            self.tills.service_seen(at.since(started).as_secs_f64() / 60.0);
+        } else if self.waiting.first().is_some_and(|first| first.key == key) {
+            self.first_gave_up(at, key);
+        } else {
+            match self.waiting.leave(key) {
+                Some((joined, _)) => self.gave_up(at, joined),
+                None => self.counters.unknown_probes += 1,
+            }
+        }
+    }
+
+    /// A sale at one of the line's tills: somebody's service ended.
+    pub fn till_sale(&mut self, at: Timestamp) {
+        self.advance(at);
+        let at = self.now(at);
+        self.last_sale = Some(at);
+        if self.is_ahead {
+            self.belief.serve_one();
+            self.tills.started();
+        } else {
+            let servers = self.tills.count();
+            self.belief.weigh(|people| people.min(servers) as f64);
+            self.belief.serve_one();
+        }
+        if let Some(gap) = &mut self.gap {
+            gap.sales += 1;
+        }
+    }
+
+    /// Lets time pass without an event.
+    pub fn advance(&mut self, to: Timestamp) {
+        let Some(from) = self.clock else {
+            (self.clock, self.belief_at) = (Some(to), to);
+            self.theta = self.theta_prior(to);
+            return;
+        };
+        if to <= from {
+            return;
+        }
+        if to.since(from) > SILENCE_MAX && self.waiting.is_empty() {
+            (self.belief, self.is_ahead, self.gap, self.belief_at) = (Pmf::point(0), false, None, to);
+        }
+        self.advance_rates(from, to);
+        self.clock = Some(to);
+        let undecided = !self.is_ahead && !self.waiting.is_empty();
+        if !undecided {
+            self.advance_belief(to);
+        } else if self.waiting.first().is_some_and(|first| to.since(first.joined) > self.settings.served_at_once) {
+            self.resolve(to);
+        }
+    }
+
+    /// Time never goes back; a late event counts as now.
+    fn now(&self, at: Timestamp) -> Timestamp {
+        self.clock.map_or(at, |clock| clock.max(at))
+    }
+
+    fn theta_prior(&self, at: Timestamp) -> Gamma {
+        let watched = self.profile.watched_min(at);
+        let trust = watched / (watched + PROFILE_TRUSTED_MIN);
+        Gamma::of(1.0, THETA_WEIGHT_MIN + (THETA_WEIGHT - THETA_WEIGHT_MIN) * trust)
+    }
+
+    fn advance_rates(&mut self, from: Timestamp, to: Timestamp) {
+        let minutes = to.since(from).as_secs_f64() / 60.0;
+        let span_before = self.span(from);
+        self.profile.watched(to, minutes);
+        self.theta.forget_towards(self.theta_prior(to), (-minutes / THETA_FORGET_MIN).exp());
+        self.theta.exposure += self.settings.penetration * self.profile.people(from, to);
+        if self.is_ahead {
+            let mut span = self.span(to);
+            // The running rate moved too; only the time that passed counts.
+            let passed = self.settings.penetration * self.theta.mean() * self.profile.people(from, to);
+            span.probes_expected = span_before.probes_expected + passed;
+            self.kappas.pass(minutes, span_before.probes_expected, &span);
+        }
+        let kept = (RENEGING_MIN_MAX / self.reneging.exposure).min(1.0);
+        let waited = minutes * self.waiting.len() as f64;
+        self.reneging = Gamma { shape: self.reneging.shape * kept, exposure: self.reneging.exposure * kept + waited };
+    }
+
+    /// Brings the vector up to a time, which must be certain to belong to its present meaning.
+    fn advance_belief(&mut self, to: Timestamp) {
+        let from = self.belief_at;
+        let minutes = to.since(from).as_secs_f64() / 60.0;
+        if minutes <= 0.0 {
+            return;
+        }
+        self.belief_at = to;
+        let sales_told = self.sales_told(to);
+        if self.is_ahead {
+            self.serve(minutes, sales_told);
+        } else {
+            let unseen = (1.0 - self.settings.penetration) * self.theta.mean() * self.profile.people(from, to);
+            let chain = Chain { arrivals_per_min: unseen / minutes, departures_seen: sales_told, ..self.chain() };
+            self.belief.run(&chain, minutes);
+        }
+        self.counters.longer_than_support += u64::from(self.belief.at_end() > 1e-3);
+    }
+
+    /// Services while a probe waits: all tills are busy, and nobody behind that probe is served.
+    fn serve(&mut self, minutes: f64, sales_told: bool) {
+        let served = self.tills.busy_rate() * minutes;
+        if let Some(gap) = &mut self.gap {
+            gap.server_minutes += self.tills.open() * minutes;
+        }
+        let gone = self.reneging.mean() * self.belief.moments().0 * minutes;
+        if sales_told {
+            self.belief.serve(gone);
+            self.tills.nothing_started(minutes, 1.0);
+        } else {
+            let noticed_before = self.belief.at(0);
+            self.belief.serve(served + gone);
+            self.tills.nothing_started(minutes, (noticed_before + self.belief.at(0)) / 2.0);
+        }
+    }
+
+    fn sales_told(&self, at: Timestamp) -> bool {
+        self.last_sale.is_some_and(|sale| at.since(sale) <= SALES_SILENT)
+    }
+
+    fn chain(&self) -> Chain {
+        Chain {
+            arrivals_per_min: 0.0,
+            service_per_min: self.tills.rate().mean(),
+            servers: self.tills.count(),
+            departures_seen: false,
+        }
+    }
+
+    /// The span behind the first waiting probe, up to a time.
+    fn span(&self, to: Timestamp) -> Span {
+        match self.waiting.first() {
+            Some(first) => self.span_behind(first.joined, to, self.waiting.len() - 1),
+            None => Span::default(),
+        }
+    }
+
+    fn span_behind(&self, joined: Timestamp, to: Timestamp, probes: usize) -> Span {
+        let people = self.theta.mean() * self.profile.people(joined, to);
+        Span { probes_expected: self.settings.penetration * people, probes: probes as f64 }
+    }
+
+    /// Unseen people who joined from one moment to another, behind a probe with this span; the rate there is
+    /// uncertain by a relative variance more than kappa says.
+    fn unseen(&self, from: Timestamp, to: Timestamp, span: &Span, variance: f64) -> Pmf {
+        let expected = (1.0 - self.settings.penetration) * self.theta.mean() * self.profile.people(from, to);
+        let mean_stay = self.reneging.mean() * to.since(from).as_secs_f64() / 60.0;
+        let stayed = if mean_stay > 1e-6 { -(-mean_stay).exp_m1() / mean_stay } else { 1.0 };
+        let mut sum = Pmf::empty();
+        for (kappa, weight) in KAPPAS.into_iter().zip(self.kappas.weights()) {
+            let shape = 1.0 / (1.0 / span.shape(kappa) + variance);
+            let of_kappa = Pmf::negative_binomial(expected * stayed * span.factor(kappa), shape);
+            sum.add(weight, &of_kappa, 0);
+        }
+        sum
+    }
+
+    /// The first probe is certain to wait: everybody beyond the tills when it joined is ahead of it.
+    fn resolve(&mut self, to: Timestamp) {
+        if self.is_ahead || self.waiting.is_empty() {
+            return;
+        }
+        self.belief = self.belief.given_at_least(self.tills.count()).unwrap_or_else(|| Pmf::point(0));
+        (self.is_ahead, self.gap) = (true, None);
+        self.advance_belief(to);
+    }
+
+    /// A probe was served without waiting: a till was free when it joined.
+    fn served_at_once(&mut self, at: Timestamp, key: DeviceKey) {
+        self.waiting.start(key);
+        self.came_true(at, at);
+        let fewer = self.belief.given_below(self.tills.count());
+        self.belief = fewer.map_or_else(|| Pmf::point(1), |free| free.and(1));
+        self.gap = None;
+        self.advance_undecided(at);
+    }
+
+    /// Brings N up to the join of the next probe of which it is not known whether it must wait, or to now.
+    fn advance_undecided(&mut self, at: Timestamp) {
+        self.advance_belief(self.waiting.first().map_or(at, |next| next.joined));
+    }
+
+    /// A waiting probe was served.
+    fn served(&mut self, at: Timestamp, key: DeviceKey) {
+        let Some(started) = self.waiting.start(key) else {
+            self.counters.unknown_probes += 1;
+            return;
+        };
+        self.came_true(started.joined, at);
+        self.judge_gap(at);
+        self.tills.started();
+        let span = self.span_behind(started.place_joined, at, self.waiting.len());
+        if let Some(next) = self.waiting.first().map(|next| next.joined) {
+            self.belief = self.unseen(started.place_joined, next, &span, 0.0);
+            let middle = started.place_joined + Duration::from_micros(next.since(started.place_joined).as_micros() / 2);
+            let exposure = (1.0 - self.settings.penetration) * self.profile.people(started.place_joined, next);
+            self.gap = Some(Gap { exposure, span, middle, ..Gap::default() });
+        } else {
+            // Everybody who joined since this probe did is still there, beside those in service.
+            self.belief = self.unseen(started.place_joined, at, &span, 0.0).and(self.tills.count());
+            (self.is_ahead, self.gap) = (false, None);
+        }
+        self.belief_at = at;
+    }
+
+    /// A probe's wait is over: what was told when it joined can be judged.
+    fn came_true(&mut self, joined: Timestamp, started: Timestamp) {
+        let wait_min = started.since(joined).as_secs_f64() / 60.0;
+        self.calibration.outcome(joined, wait_min, self.settings.wait_limit_s / 60.0);
+    }
+
+    /// The gap ahead of the probe that starts now has been served: that tells of arrivals and of service.
+    fn judge_gap(&mut self, at: Timestamp) {
+        let Some(gap) = self.gap.take().filter(|gap| gap.exposure > 0.0 && gap.server_minutes > 0.0) else { return };
+        let kept = (-(at.since(gap.middle).as_secs_f64() / 60.0) / THETA_FORGET_MIN).exp();
+        if self.sales_told(at) {
+            let unseen = f64::from(gap.sales.saturating_sub(1));
+            self.theta.shape += kept * unseen;
+            self.theta.exposure += kept * gap.exposure;
+            return;
+        }
+        let seen =
+            SeenGap { exposure: gap.exposure, server_minutes: gap.server_minutes, stages: self.tills.stages() };
+        let evidence = judge_gap(self.theta, self.tills.rate(), &seen);
+        let (theta, service) = (self.theta, self.tills.rate());
+        self.kappas.weigh(|kappa| {
+            let mean = theta.mean() * gap.span.factor(kappa);
+            judge_gap(Gamma::of(mean, gap.span.shape(kappa)), service, &seen).log_likelihood
+        });
+        self.theta.approach(evidence.arrivals, kept);
+        self.tills.learned(evidence.service);
+    }
+
+    /// The first probe in line left it unserved, or had only passed by.
+    fn first_gave_up(&mut self, at: Timestamp, key: DeviceKey) {
+        let Some((joined, _)) = self.waiting.leave(key) else { return };
+        self.gave_up(at, joined);
+        self.gap = None;
+        if !self.is_ahead {
+            self.advance_undecided(at);
+            return;
+        }
+        let span = self.span_behind(joined, at, self.waiting.len());
+        match self.waiting.first().map(|next| next.joined) {
+            Some(next) => self.belief = self.belief.sum(&self.unseen(joined, next, &span, 0.0)),
+            None => {
+                let behind = self.unseen(joined, at, &span, 0.0);
+                self.belief = self.belief.sum(&behind).and(self.tills.count());
+                self.is_ahead = false;
+            }
+        }
+    }
+
+    /// A probe is gone unserved. One that only passed by had not joined.
+    fn gave_up(&mut self, at: Timestamp, joined: Timestamp) {
+        if at.since(joined) < PASSING_BY {
+            self.theta.shape = (self.theta.shape - 1.0).max(0.5);
+            self.profile.joined(at, -1.0 / self.settings.penetration);
+        } else {
+            self.reneging.shape += 1.0;
+        }
+    }
+}
