@@ -107,7 +107,7 @@ fn published_frames_decode() {
     // -25 dBm at 0 m is -66 dBm at 1 m: Eddystone says to subtract 41 dB.
     assert_eq!(frame(1)["measured_power_dbm"], -66);
     assert_eq!(frame(1)["namespace"], "00010203040506070809");
-    assert_eq!(frame(2)["url"], "https://google.com");
+    assert_eq!(frame(2)["url"], "http://www.google.com");
     assert_eq!((frame(3)["battery_mv"].as_u64(), frame(3)["temperature_c"].as_f64()), (Some(3_000), Some(25.5)));
     assert_eq!(frame(4)["company"], 280);
 }
