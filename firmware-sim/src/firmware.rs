@@ -5,7 +5,7 @@
 //! after a random time, and with them what phones say; a battery runs down and ends the device. It knows
 //! nothing of places.
 
-use crate::frames::{self, FrameKind, Payload, Telemetry};
+use crate::frames::{self, FrameKind, Payload, Telemetry, WristbandState};
 use crate::random::{Purpose, Random};
 use crate::scenario::{Class, Kind};
 use std::cmp::Reverse;
@@ -50,6 +50,7 @@ pub struct Device {
     number: u32,
     address: [u8; 6],
     payloads: Vec<Payload>,
+    rolling_id: [u8; 8],
     turn: usize,
     rotates_at_us: i64,
     started_us: i64,
@@ -102,6 +103,7 @@ impl Firmware {
             number,
             address: [0; 6],
             payloads: Vec::new(),
+            rolling_id: [0; 8],
             turn: 0,
             rotates_at_us: i64::MAX,
             started_us: at_us,
@@ -133,8 +135,9 @@ impl Firmware {
         self.next.peek().map_or(i64::MAX, |Reverse((at_us, _))| *at_us)
     }
 
-    /// The next event; `None` where its device is off by now.
-    pub fn transmit(&mut self) -> Option<Transmission> {
+    /// The next event; `None` where its device is off by now. `moves` tells whether an owner walks at a moment:
+    /// what a wristband's motion sensor feels.
+    pub fn transmit(&mut self, moves: impl FnOnce(Owner, i64) -> bool) -> Option<Transmission> {
         let Reverse((at_us, index)) = self.next.pop()?;
         if self.devices[index].off {
             return None;
@@ -157,6 +160,12 @@ impl Firmware {
         device.advertisement_count += 1;
         let payload = match kind {
             FrameKind::EddystoneTlm => frames::eddystone_tlm(&device.telemetry(at_us, battery)),
+            FrameKind::Wristband => frames::wristband(&WristbandState {
+                rolling_id: device.rolling_id,
+                measured_power_dbm: class.measured_power_dbm.round() as i8,
+                battery_percent: (100.0 * battery) as u8,
+                moving: moves(device.owner, at_us),
+            }),
             _ => device.payloads[device.turn],
         };
         device.turn = (device.turn + 1) % class.frames.len();
@@ -169,6 +178,7 @@ impl Firmware {
     fn renew(&mut self, device: &mut Device, at_us: i64, first: bool) {
         let class = &self.classes[device.class];
         self.random.fill(&mut device.address);
+        self.random.fill(&mut device.rolling_id);
         // Two most significant bits: 11 static random, 01 resolvable private (Core 5.4, Vol 6 Part B, 1.3.2).
         // Nobody here resolves addresses, so the hash part is drawn like the rest.
         match class.kind {
@@ -219,7 +229,7 @@ fn contents(kind: FrameKind, class: &Class, number: u32, random: &mut Random) ->
         FrameKind::Microsoft => frames::microsoft(random),
         FrameKind::Samsung => frames::samsung(random),
         // Made anew for every event.
-        FrameKind::EddystoneTlm => Payload::default(),
+        FrameKind::EddystoneTlm | FrameKind::Wristband => Payload::default(),
     }
 }
 
@@ -281,7 +291,9 @@ mod tests {
     fn run(class: Class, duration_s: i64) -> Vec<Transmission> {
         let mut firmware = Firmware::new(vec![class], 5);
         firmware.switch_on(0, 7, Owner::Fixed(0), 0);
-        let events = std::iter::from_fn(|| (firmware.next_us() < duration_s * 1_000_000).then(|| firmware.transmit()));
+        let events = std::iter::from_fn(|| {
+            (firmware.next_us() < duration_s * 1_000_000).then(|| firmware.transmit(|_, at_us| at_us >= 1_000_000_000))
+        });
         events.flatten().collect()
     }
 
@@ -318,6 +330,17 @@ mod tests {
         let turns = |i: usize| sent[i].payload.as_slice()[..].to_vec();
         assert_eq!((turns(0), turns(1)), (turns(3), turns(4)));
         assert_ne!(turns(2), turns(5), "telemetry counts up");
+    }
+
+    #[test]
+    fn a_rolling_identifier_changes_with_the_address_and_motion_is_felt() {
+        let sent = run(class(Kind::Phone, &[FrameKind::Wristband], 1_000.0), 2_000);
+        let rolling_id = |event: &Transmission| event.payload.as_slice()[10..18].to_vec();
+        let together = |pair: &[Transmission]| {
+            (pair[0].address == pair[1].address) == (rolling_id(&pair[0]) == rolling_id(&pair[1]))
+        };
+        assert!(sent.windows(2).all(together) && sent[0].address != sent[sent.len() - 1].address);
+        assert!(sent.iter().all(|event| (event.payload.as_slice()[20] == 2) == (event.at_us >= 1_000_000_000)));
     }
 
     #[test]

@@ -68,11 +68,13 @@ pub enum FrameKind {
     Microsoft,
     /// A Samsung phone's manufacturer data.
     Samsung,
+    /// Our own wristband.
+    Wristband,
 }
 
 impl FrameKind {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::IBeacon,
         Self::EddystoneUid,
         Self::EddystoneUrl,
@@ -82,6 +84,7 @@ impl FrameKind {
         Self::FastPair,
         Self::Microsoft,
         Self::Samsung,
+        Self::Wristband,
     ];
 
     /// The name in scenario files.
@@ -96,6 +99,7 @@ impl FrameKind {
             Self::FastPair => "fast-pair",
             Self::Microsoft => "microsoft",
             Self::Samsung => "samsung",
+            Self::Wristband => "wristband",
         }
     }
 
@@ -217,6 +221,27 @@ pub fn samsung(random: &mut Random) -> Payload {
     Payload::of(&[&[0x1b, 0xff, 0x75, 0x00, 0x42, 0x04, 0x01, 0x80], &drawn])
 }
 
+/// What our own wristband says of itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WristbandState {
+    /// Changes with the address.
+    pub rolling_id: [u8; 8],
+    /// Strength at 1 m.
+    pub measured_power_dbm: i8,
+    /// Battery left, at most 100.
+    pub battery_percent: u8,
+    /// Whether its wearer moves.
+    pub moving: bool,
+}
+
+/// Our own wristband: company 0xFFFF (for tests), "VW", version 1, rolling identifier, power at 1 m, battery,
+/// status (bit 0 button, bit 1 moving) and the count of presses. Nobody presses the button here.
+pub fn wristband(state: &WristbandState) -> Payload {
+    let (power, moving) = (state.measured_power_dbm as u8, u8::from(state.moving) << 1);
+    let head = [0x12, 0xff, 0xff, 0xff, b'V', b'W', 0x01];
+    Payload::of(&[&FLAGS, &head, &state.rolling_id, &[power, state.battery_percent, moving, 0]])
+}
+
 fn zero_metres(measured_power_dbm: f64) -> u8 {
     (measured_power_dbm + ZERO_METRES_DB).round() as i8 as u8
 }
@@ -260,6 +285,14 @@ mod tests {
         );
         // By hand from tlm-plain.md: 3000 mV, 23.5 degrees is 0x1780, 1000 adverts, 60 s is 600.
         let telemetry = Telemetry { battery_mv: 3000, temperature_c: 23.5, advertisement_count: 1000, uptime_s: 60.0 };
+        // By hand from the layout the gateway documents.
+        let state = WristbandState {
+            rolling_id: [1, 2, 3, 4, 5, 6, 7, 8],
+            measured_power_dbm: -59,
+            battery_percent: 80,
+            moving: true,
+        };
+        check(wristband(&state), "020106 12ff ffff 5657 01 0102030405060708 c5 50 02 00");
         check(eddystone_tlm(&telemetry), "020106 0303aafe 1116aafe 20 00 0bb8 1780 000003e8 00000258");
     }
 

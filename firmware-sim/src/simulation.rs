@@ -15,6 +15,7 @@ use crate::truth::Truth;
 use anyhow::{Result, bail};
 use std::path::Path;
 use std::sync::Arc;
+use venue_engine::geometry::distance_m;
 use venue_engine::venue::{FloorId, QueueId, Venue, ZoneId};
 
 /// Positions of followed people are told once a second.
@@ -25,6 +26,10 @@ const COUNTS_EVERY_US: i64 = 5_000_000;
 
 /// Adverts are handed over at least this often, so that little is on its way however far one asks.
 const SLICE_US: i64 = 1_000_000;
+
+/// A motion sensor feels a walk of this many metres within this time (chosen: a slow step a second).
+const MOTION_M: f64 = 0.3;
+const MOTION_OVER_US: i64 = 1_000_000;
 
 /// What one person carries: class and number of each device.
 type Carried = Vec<(usize, u32)>;
@@ -207,7 +212,15 @@ impl Simulation {
     }
 
     fn transmit(&mut self) {
-        let Some(sent) = self.firmware.transmit() else { return };
+        let people = &self.people;
+        let moves = |owner, at_us| match owner {
+            Owner::Person(person) => {
+                let at = |at_us| people.pose(person, at_us).1.at;
+                distance_m(at(at_us), at(at_us - MOTION_OVER_US)) > MOTION_M
+            }
+            Owner::Fixed(_) => false,
+        };
+        let Some(sent) = self.firmware.transmit(moves) else { return };
         let device = self.firmware.device(sent.device);
         let ((floor, pose), worn) = match device.owner {
             Owner::Person(person) => (self.people.pose(person, sent.at_us), Some(device.worn)),
