@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod broker;
+mod browser;
 mod decode;
 mod docs;
 mod faults;
