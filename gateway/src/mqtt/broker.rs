@@ -52,10 +52,7 @@ pub struct Broker {
 pub fn start(port: u16) -> io::Result<u16> {
     let mut broker = Broker::start(port)?;
     // The thread only serves sockets: it holds nothing that must be saved and ends with the process.
-    if let Some(stop) = broker.stop.take() {
-        std::mem::forget(stop);
-    }
-    broker.thread = None;
+    (broker.stop, broker.thread) = (None, None);
     Ok(broker.port)
 }
 
@@ -89,7 +86,7 @@ impl Drop for Broker {
     }
 }
 
-/// Serves until told to stop; every connection ends with the runtime.
+/// Serves until told to stop, for ever when nobody is left to tell; every connection ends with the runtime.
 fn serve(address: SocketAddr, stopped: oneshot::Receiver<()>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let router = Router::new(0, router_config()).spawn();
@@ -97,7 +94,7 @@ fn serve(address: SocketAddr, stopped: oneshot::Receiver<()>) -> io::Result<()> 
     let ended = runtime.block_on(async {
         tokio::select! {
             ended = server.start(LinkType::Remote) => ended.map_err(|error| io::Error::other(error.to_string())),
-            _ = stopped => Ok(()),
+            Ok(()) = stopped => Ok(()),
         }
     });
     runtime.shutdown_background();

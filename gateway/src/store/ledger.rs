@@ -379,7 +379,8 @@ impl Held {
 
 fn held(transaction: &Transaction<'_>, code: &str) -> rusqlite::Result<Option<Held>> {
     let mut select = transaction.prepare_cached(
-        "SELECT voucher, campaign, stand, percent, attendee, expires_at_us, redeemed_at_us FROM voucher WHERE code = ?1",
+        "SELECT voucher, campaign, stand, percent, attendee, expires_at_us, redeemed_at_us
+         FROM voucher WHERE code = ?1",
     )?;
     let row = |row: &Row<'_>| {
         Ok(Held {
@@ -438,7 +439,8 @@ fn remember(
     refusal: Option<&RefusalReason>,
 ) -> rusqlite::Result<()> {
     let mut insert = transaction.prepare_cached(
-        "INSERT INTO redemption_request (request_id, code, voucher, outcome, outcome_at_us) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO redemption_request (request_id, code, voucher, outcome, outcome_at_us)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
     let outcome = refusal.map_or("redeemed", RefusalReason::as_str);
     insert.execute(params![request.request_id, code, voucher, outcome, refusal.and_then(RefusalReason::at_us)])?;

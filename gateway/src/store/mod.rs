@@ -157,42 +157,26 @@ impl StoreError {
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut at = |path: &Path, told: fmt::Arguments<'_>| write!(f, "{}: {told}", path.display());
         match self {
             Self::Directory { path, reason } => {
-                let path = path.display();
-                write!(
-                    f,
-                    "{path}: cannot make this directory ({reason}); make it, or give another with write permission"
-                )
+                at(path, format_args!("cannot make this directory ({reason}); make it, or give a writable one"))
             }
             Self::Locked { path } => {
-                let path = path.display();
-                write!(
-                    f,
-                    "{path}: in use by another process; stop the other gateway, or give this one its own directory"
-                )
+                at(path, format_args!("in use by another process; stop it, or give this gateway its own directory"))
             }
             Self::Corrupt { path, reason } => {
-                let path = path.display();
-                write!(
-                    f,
-                    "{path}: not a sound database ({reason}); move it and its -wal file away and start again, a new one will be made"
-                )
+                let mend = "move it and its -wal file away and start again, a new one will be made";
+                at(path, format_args!("not a sound database ({reason}); {mend}"))
             }
             Self::Newer { path, found, known } => {
-                let path = path.display();
-                write!(
-                    f,
-                    "{path}: has version {found}, this program knows up to {known}; run the newer program, or give another directory"
-                )
+                let mend = "run the newer program, or give another directory";
+                at(path, format_args!("has version {found}, this program knows up to {known}; {mend}"))
             }
             Self::DiskFull { path } => {
-                let path = path.display();
-                write!(f, "{path}: the disk is full; free some space, the gateway goes on by itself")
+                at(path, format_args!("the disk is full; free some space, the gateway goes on by itself"))
             }
-            Self::Failed { path, doing, reason } => {
-                write!(f, "{}: cannot {doing} the database: {reason}", path.display())
-            }
+            Self::Failed { path, doing, reason } => at(path, format_args!("cannot {doing} the database: {reason}")),
             Self::Busy => f.write_str("the store has too much to do; try again in a second"),
             Self::Closed => f.write_str("the store is closed; the gateway is stopping"),
             Self::Refused(reason) => f.write_str(reason),
@@ -284,10 +268,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("directory");
         let path = directory.path().join("venue.db");
         let _open = Store::open(&path).expect("first");
-        assert_eq!(
-            refusal(&path),
-            "DB: in use by another process; stop the other gateway, or give this one its own directory"
-        );
+        assert_eq!(refusal(&path), "DB: in use by another process; stop it, or give this gateway its own directory");
     }
 
     #[test]

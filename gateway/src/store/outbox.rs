@@ -152,7 +152,8 @@ impl Totals {
 /// Whatever SQLite says.
 pub fn rows_after(connection: &Connection, id: i64) -> rusqlite::Result<Vec<OutboxRow>> {
     let mut select = connection.prepare_cached(
-        "SELECT id, topic, kind, retained, at_us, expires_at_us, payload FROM outbox WHERE id > ?1 ORDER BY id LIMIT ?2",
+        "SELECT id, topic, kind, retained, at_us, expires_at_us, payload
+         FROM outbox WHERE id > ?1 ORDER BY id LIMIT ?2",
     )?;
     let row = |row: &Row<'_>| {
         Ok(OutboxRow {

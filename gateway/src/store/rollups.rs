@@ -8,6 +8,7 @@
 //! of an unfinished window is therefore read once and added to what this run reports.
 
 use rusqlite::{OptionalExtension, Transaction, params};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use venue_engine::output::{HeatWindow, Output, People, QueueState};
 use venue_engine::time::{Duration, Timestamp};
@@ -126,13 +127,14 @@ impl Rollups {
     fn add_heat(&mut self, transaction: &Transaction<'_>, window: &HeatWindow, venue: &Venue) -> rusqlite::Result<()> {
         let floor = self.place(transaction, "floor", &venue.floors[usize::from(window.floor.0)].name)?;
         let key = (window.floor, window.from);
-        if !self.heat.contains_key(&key) {
-            let earlier = unfinished_cells(transaction, window, floor)?;
-            let stored = StoredWindow { earlier, at: window.to, overtaken_by: None };
-            self.heat.insert(key, stored);
-            self.begun.push(key);
-        }
-        let stored = self.heat.get_mut(&key).expect("just put there");
+        let stored = match self.heat.entry(key) {
+            Entry::Occupied(stored) => stored.into_mut(),
+            Entry::Vacant(place) => {
+                self.begun.push(key);
+                let earlier = unfinished_cells(transaction, window, floor)?;
+                place.insert(StoredWindow { earlier, at: window.to, overtaken_by: None })
+            }
+        };
         stored.at = window.to;
         store_window(transaction, window, floor)?;
         store_cells(transaction, window, floor, &stored.earlier)?;
