@@ -38,6 +38,8 @@ enum Command {
     Replay(ReplayArguments),
     /// Decode advertising data: JSON lines in, the same lines with what was found out.
     Decode,
+    /// Turn a capture (btsnoop, pcap, pcapng) into a recording, or a recording into btsnoop.
+    Convert(crate::convert::ConvertArguments),
     /// Record what the adapters hear, raw addresses included.
     #[cfg(feature = "bluetooth")]
     Record(crate::record::RecordArguments),
@@ -138,6 +140,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
             decode::run(std::io::stdin().lock(), &mut out)?;
             Ok(out.flush()?)
         }
+        Command::Convert(arguments) => crate::convert::run(&arguments),
         #[cfg(feature = "bluetooth")]
         Command::Record(arguments) => crate::record::run(&arguments),
         Command::Config => Ok(std::io::stdout().write_all(crate::config::SHIPPED.as_bytes())?),

@@ -11,7 +11,7 @@ use crate::session::{Session, Setup};
 use anyhow::Context;
 use clap::Args;
 use firmware_sim::{SimAdvert, Simulation};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration as WallDuration;
@@ -63,9 +63,7 @@ pub fn run(arguments: &DemoArguments) -> Result<(), Failure> {
     if !(0.1..=60.0).contains(&arguments.speed) {
         return Err(Failure::Configuration(format!("--speed {}: choose from 0.1 to 60", arguments.speed)));
     }
-    let scenario = scenario_text(&arguments.scenario)?;
-    let mut simulation = Simulation::new(&scenario, arguments.seed)
-        .map_err(|error| Failure::Configuration(format!("{}: {error:#}", arguments.scenario)))?;
+    let mut simulation = open(&arguments.scenario, arguments.seed)?;
     eprintln!("scenario {} with seed {}", arguments.scenario, arguments.seed);
     let venue = Venue::parse(simulation.venue_toml()).map(Arc::new).map_err(|faults| {
         let lines: Vec<String> = faults.iter().map(|fault| format!("{}:{fault}", arguments.scenario)).collect();
@@ -89,14 +87,17 @@ pub fn run(arguments: &DemoArguments) -> Result<(), Failure> {
     ended
 }
 
-fn scenario_text(name: &str) -> Result<String, Failure> {
-    if let Some(text) = firmware_sim::scenario(name) {
-        return Ok(text.to_owned());
-    }
-    std::fs::read_to_string(name).map_err(|error| {
-        let known = firmware_sim::SCENARIOS.join(", ");
-        Failure::Configuration(format!("no scenario \"{name}\" ({error}); built in are {known}"))
-    })
+/// A built-in scenario by its name, or a file with those it names beside it.
+fn open(name: &str, seed: u64) -> Result<Simulation, Failure> {
+    let opened = match firmware_sim::scenario(name) {
+        Some(text) => Simulation::new(text, seed),
+        None if Path::new(name).exists() => Simulation::open(Path::new(name), seed),
+        None => {
+            let known = firmware_sim::SCENARIOS.join(", ");
+            return Err(Failure::Configuration(format!("no scenario \"{name}\"; built in are {known}")));
+        }
+    };
+    opened.map_err(|error| Failure::Configuration(format!("{name}: {error:#}")))
 }
 
 fn config(arguments: &DemoArguments, data: PathBuf) -> Result<Config, Failure> {

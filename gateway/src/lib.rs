@@ -26,6 +26,7 @@ pub mod live;
 pub mod web;
 
 pub mod check;
+pub mod convert;
 pub mod decode;
 #[cfg(feature = "demo")]
 pub mod demo;

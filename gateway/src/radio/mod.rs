@@ -6,6 +6,8 @@
 #[cfg(feature = "bluetooth")]
 pub mod bluez;
 pub mod boards;
+pub mod capture;
+pub mod hci;
 pub mod recording_file;
 
 use std::ops::Range;

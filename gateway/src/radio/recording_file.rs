@@ -43,15 +43,7 @@ impl Recording {
     /// # Errors
     /// Where the first bytes cannot be read.
     pub fn new(input: Box<dyn Read + Send>) -> anyhow::Result<Self> {
-        let mut input = BufReader::with_capacity(1 << 16, input);
-        let start = input.fill_buf()?;
-        let input: Box<dyn BufRead + Send> = if start.starts_with(&ZSTD_MAGIC) {
-            Box::new(BufReader::with_capacity(1 << 16, zstd::stream::read::Decoder::with_buffer(input)?))
-        } else if start.starts_with(&GZIP_MAGIC) {
-            Box::new(BufReader::with_capacity(1 << 16, flate2::bufread::MultiGzDecoder::new(input)))
-        } else {
-            Box::new(input)
-        };
+        let input = decompressed(input)?;
         Ok(Self { input, line: Vec::new(), payload: Vec::new(), lines: 0, refused: BTreeMap::new() })
     }
 
@@ -99,6 +91,22 @@ impl Recording {
 /// Names of all refusals a recording can count, for documents and metrics.
 pub const REFUSALS: [Refusal; 5] =
     [Refusal::TooLong, Refusal::NotALine, Refusal::BadAddress, Refusal::BadPayload, Refusal::BadRssi];
+
+/// The bytes of a file with zstd or gzip taken off, told by the first bytes.
+///
+/// # Errors
+/// Where the first bytes cannot be read.
+pub fn decompressed(input: Box<dyn Read + Send>) -> anyhow::Result<Box<dyn BufRead + Send>> {
+    let mut input = BufReader::with_capacity(1 << 16, input);
+    let start = input.fill_buf()?;
+    Ok(if start.starts_with(&ZSTD_MAGIC) {
+        Box::new(BufReader::with_capacity(1 << 16, zstd::stream::read::Decoder::with_buffer(input)?))
+    } else if start.starts_with(&GZIP_MAGIC) {
+        Box::new(BufReader::with_capacity(1 << 16, flate2::bufread::MultiGzDecoder::new(input)))
+    } else {
+        Box::new(input)
+    })
+}
 
 /// A recording being written, zstd-compressed where its name ends in `.zst`.
 ///
