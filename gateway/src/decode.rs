@@ -1,43 +1,73 @@
 //! `decode`: advertising data in hex to what it says.
 //!
-//! In: one JSON object a line with `ad`. Out: the same object, one a line, with `structures`, `frames`,
-//! `device_class` and `refused` added. It refuses nothing silently: a line that is no such object comes out
-//! as an object that says so.
+//! In: one JSON object a line with `ad`. Out: one line for each, the same object with `structures`, `frames`,
+//! `device_class`, `device_class_evidence` and `refused` behind its own keys, which stay as they were written.
+//! It refuses nothing silently: a line that is no such object comes out as an object that says why.
 
-use serde_json::{Map, Value, json};
-use std::io::{BufRead, Read, Write};
+mod line;
+mod shape;
+
+use line::Members;
+use shape::{List, Object};
+use std::io::{self, BufRead, Read, Write};
 use venue_engine::advert::{PAYLOAD_LEN_MAX, Refusal, structures};
-use venue_engine::beacon::{self, Frame, hex};
+use venue_engine::beacon::{self, Finding, Guess};
 
-/// Longest line read: the longest payload in hex, and as much again for the other keys.
-const LINE_LEN_MAX: usize = 4 * PAYLOAD_LEN_MAX + 4_096;
+/// Longest line read: the longest payload in hex, and as much again and more for the other keys. The rest
+/// of a longer line is passed over, and the line refused.
+const LINE_LEN_MAX: usize = 16 * 1_024;
+
+/// What this command adds; where a line has such keys from an earlier run, they are replaced.
+const ADDED: [&str; 5] = ["structures", "frames", "device_class", "device_class_evidence", "refused"];
+
+/// What was read, for whoever wants to say so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Lines read; as many were written.
+    pub lines: u64,
+    /// Lines that were no JSON object with `ad` in hex.
+    pub lines_refused: u64,
+    /// Frames found.
+    pub frames: u64,
+}
 
 /// Decodes lines until the input ends.
 ///
 /// # Errors
 /// Where the input cannot be read or the output not be written.
-pub fn run(mut input: impl BufRead, mut output: impl Write) -> std::io::Result<()> {
-    let mut line = Vec::new();
+pub fn run(mut input: impl BufRead, mut output: impl Write) -> io::Result<Summary> {
+    let mut summary = Summary::default();
+    let (mut line, mut payload, mut decoded) = (Vec::new(), Vec::new(), String::new());
     loop {
         line.clear();
         if input.by_ref().take(LINE_LEN_MAX as u64 + 1).read_until(b'\n', &mut line)? == 0 {
-            return Ok(());
+            return Ok(summary);
         }
         let cut = line.len() > LINE_LEN_MAX && line.last() != Some(&b'\n');
         if cut {
             skip_line(&mut input)?;
         }
-        if line.trim_ascii().is_empty() {
-            continue;
+        decoded.clear();
+        let read = if cut {
+            Err(format!("the line is longer than {LINE_LEN_MAX} bytes"))
+        } else {
+            decode_line(&line, &mut payload, &mut decoded)
+        };
+        summary.lines += 1;
+        match read {
+            Ok(frames) => summary.frames += frames,
+            Err(why) => {
+                summary.lines_refused += 1;
+                refuse_line(&why, &mut decoded);
+            }
         }
-        let decoded = if cut { refused_line("the line is too long", None) } else { decode_line(line.trim_ascii()) };
-        serde_json::to_writer(&mut output, &decoded)?;
-        output.write_all(b"\n")?;
+        decoded.push('\n');
+        output.write_all(decoded.as_bytes())?;
     }
 }
 
 /// Reads on to the end of a line that is too long, without keeping it.
-fn skip_line(input: &mut impl BufRead) -> std::io::Result<()> {
+fn skip_line(input: &mut impl BufRead) -> io::Result<()> {
     loop {
         let chunk = input.fill_buf()?;
         let end = chunk.iter().position(|byte| *byte == b'\n');
@@ -50,130 +80,93 @@ fn skip_line(input: &mut impl BufRead) -> std::io::Result<()> {
     }
 }
 
-fn decode_line(line: &[u8]) -> Map<String, Value> {
-    let mut object = match serde_json::from_slice(line) {
-        Ok(Value::Object(object)) => object,
-        Ok(_) => return refused_line("not a JSON object", None),
-        Err(error) => return refused_line(&format!("not JSON: {error}"), None),
-    };
-    let Some(text) = object.get("ad").and_then(Value::as_str) else {
-        return refused_line("no text `ad` with the advertising data in hex", Some(object));
-    };
-    let payload = match read_hex(text) {
-        Ok(payload) => payload,
-        Err(why) => return refused_line(&why, Some(object)),
-    };
-    let mut refused = Vec::new();
-    let frames: Vec<Value> = beacon::frames(&payload, &mut refused).iter().map(frame_json).collect();
-    let structures: Vec<Value> = structures(&payload)
-        .flatten()
-        .map(|structure| json!({ "at": structure.at, "type": structure.kind, "data": hex(structure.data) }))
-        .collect();
-    object.insert("structures".into(), structures.into());
-    object.insert("frames".into(), frames.into());
-    object.insert("device_class".into(), beacon::hear(&payload).class.as_str().into());
-    object.insert("refused".into(), refused.iter().map(refusal_json).collect());
-    object
+/// Appends the decoded line; the number of frames. Where it fails, `out` may hold an object without its end.
+fn decode_line(line: &[u8], payload: &mut Vec<u8>, out: &mut String) -> Result<u64, String> {
+    let members = Members::of(line)?;
+    out.push('{');
+    members.filter(|member| !ADDED.contains(&member.key)).for_each(|member| {
+        out.push_str(member.text);
+        out.push(',');
+    });
+    let ad = members.filter(|member| member.key == "ad").last().ok_or("no key `ad` with the advertising data")?;
+    read_hex(ad.value, payload)?;
+    Ok(describe(payload, out))
 }
 
-fn read_hex(text: &str) -> Result<Vec<u8>, String> {
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+/// Ends an object that says why a line was refused.
+fn refuse_line(why: &str, out: &mut String) {
+    if out.is_empty() {
+        out.push('{');
+    } else {
+        out.push_str("\"structures\":[],\"frames\":[],\"device_class\":\"unknown\",\"device_class_evidence\":null,");
+    }
+    out.push_str("\"refused\":[{\"at\":0,\"why\":");
+    shape::quote(why, out);
+    out.push_str("}]}");
+}
+
+/// Appends the keys this command adds, and the end of the object.
+fn describe(payload: &[u8], out: &mut String) -> u64 {
+    out.push_str("\"structures\":");
+    let mut list = List::open(out);
+    structures(payload).flatten().for_each(|structure| shape::structure(&structure, list.object()));
+    list.close();
+    let (mut frames, mut guess, mut refused) = (0, Guess::default(), Vec::new());
+    out.push_str(",\"frames\":");
+    let mut list = List::open(out);
+    beacon::read(payload, |finding| match finding {
+        Finding::Frame(frame) => {
+            frames += 1;
+            guess.weigh(frame.class());
+            shape::frame(&frame, list.object());
+        }
+        Finding::Hint(class, evidence) => guess.weigh((class, evidence)),
+        Finding::Refused(refusal) => refused.push(refusal),
+    });
+    list.close();
+    out.push_str(",\"device_class\":");
+    shape::quote(guess.class.as_str(), out);
+    out.push_str(",\"device_class_evidence\":");
+    match guess.evidence {
+        "" => out.push_str("null"),
+        evidence => shape::quote(evidence, out),
+    }
+    out.push_str(",\"refused\":");
+    let mut list = List::open(out);
+    refused.iter().for_each(|refusal| refusal_shape(refusal, list.object()));
+    list.close();
+    out.push('}');
+    frames
+}
+
+fn refusal_shape(refusal: &Refusal, mut object: Object<'_>) {
+    object.number("at", refusal.at);
+    if let Some(format) = refusal.format {
+        object.text("format", format);
+    }
+    object.text("why", refusal.why);
+    object.close();
+}
+
+/// The bytes of a JSON text of hex digits, quotes and all.
+fn read_hex(value: &str, payload: &mut Vec<u8>) -> Result<(), String> {
+    let digits = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let digits = digits.ok_or("`ad` is no text")?.as_bytes();
+    let (pairs, odd) = digits.as_chunks::<2>();
     if pairs.len() > PAYLOAD_LEN_MAX {
         return Err(format!("`ad` is longer than {PAYLOAD_LEN_MAX} bytes"));
     }
     let nibble = |digit: u8| char::from(digit).to_digit(16).map(|value| value as u8);
-    let byte = |[high, low]: &[u8; 2]| Some(nibble(*high)? << 4 | nibble(*low)?);
-    let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
-    bytes.filter(|_| rest.is_empty()).ok_or_else(|| "`ad` is not hex".to_owned())
-}
-
-fn refused_line(why: &str, object: Option<Map<String, Value>>) -> Map<String, Value> {
-    let mut object = object.unwrap_or_default();
-    object.insert("structures".into(), json!([]));
-    object.insert("frames".into(), json!([]));
-    object.insert("device_class".into(), "unknown".into());
-    object.insert("refused".into(), json!([{ "at": 0, "format": null, "why": why }]));
-    object
-}
-
-fn refusal_json(refusal: &Refusal) -> Value {
-    json!({ "at": refusal.at, "format": refusal.format, "why": refusal.why })
-}
-
-fn frame_json(frame: &Frame<'_>) -> Value {
-    match frame {
-        Frame::IBeacon(frame) => json!({
-            "format": "ibeacon",
-            "uuid": beacon::uuid_text(&frame.uuid),
-            "major": frame.major,
-            "minor": frame.minor,
-            "measured_power_dbm": frame.measured_power_dbm,
-        }),
-        Frame::EddystoneUid(frame) => json!({
-            "format": "eddystone-uid",
-            "namespace": hex(&frame.namespace),
-            "instance": hex(&frame.instance),
-            "measured_power_dbm": frame.measured_power_dbm,
-        }),
-        Frame::EddystoneUrl(frame) => json!({
-            "format": "eddystone-url",
-            "url": frame.url,
-            "measured_power_dbm": frame.measured_power_dbm,
-        }),
-        Frame::EddystoneTlm(frame) => json!({
-            "format": "eddystone-tlm",
-            "battery_mv": frame.battery_mv,
-            "temperature_c": frame.temperature_c,
-            "advertisement_count": frame.advertisement_count,
-            "uptime_s": frame.uptime_s,
-        }),
-        Frame::EddystoneEtlm => json!({ "format": "eddystone-etlm" }),
-        Frame::EddystoneEid(frame) => json!({
-            "format": "eddystone-eid",
-            "eid": hex(&frame.eid),
-            "measured_power_dbm": frame.measured_power_dbm,
-        }),
-        Frame::AltBeacon(frame) => json!({
-            "format": "altbeacon",
-            "company": frame.company,
-            "id": hex(&frame.id),
-            "measured_power_dbm": frame.measured_power_dbm,
-            "reserved": frame.reserved,
-        }),
-        Frame::Apple { types } => json!({ "format": "apple", "types": types }),
-        Frame::Known(format, data) => json!({ "format": format, "data": hex(data) }),
+    payload.clear();
+    for pair in pairs {
+        let (high, low) = (nibble(pair[0]), nibble(pair[1]));
+        let (Some(high), Some(low)) = (high, low) else {
+            return Err(format!("`ad` is not hex from byte {} on", payload.len()));
+        };
+        payload.push(high << 4 | low);
     }
+    if odd.is_empty() { Ok(()) } else { Err("`ad` has half a byte at its end".to_owned()) }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(input: &str) -> Vec<String> {
-        let mut output = Vec::new();
-        run(input.as_bytes(), &mut output).expect("memory");
-        String::from_utf8(output).expect("text").lines().map(String::from).collect()
-    }
-
-    #[test]
-    fn keys_of_the_line_stay_and_what_was_found_follows() {
-        let lines = check(r#"{"id":7,"ad":"1aff4c000215e2c56db5dffb48d2b060d0f5a71096e000010002c5"}"#);
-        assert!(lines[0].starts_with(r#"{"id":7,"ad":"#), "{}", lines[0]);
-        let frame = r#""frames":[{"format":"ibeacon","uuid":"e2c56db5-dffb-48d2-b060-d0f5a71096e0","major":1,"minor":2,"measured_power_dbm":-59}],"device_class":"beacon","refused":[]"#;
-        assert!(lines[0].contains(frame), "{}", lines[0]);
-    }
-
-    #[test]
-    fn each_line_of_garbage_says_what_was_refused() {
-        let long = "x".repeat(LINE_LEN_MAX + 100);
-        let lines = check(&format!("nonsense\n[1]\n{{}}\n{{\"ad\":\"zz\"}}\n{long}\n{{\"ad\":\"05ff\"}}\n"));
-        let why: Vec<String> = lines
-            .iter()
-            .map(|line| serde_json::from_str::<Value>(line).expect("JSON")["refused"][0]["why"].to_string())
-            .collect();
-        assert_eq!(why.len(), 6);
-        assert!(why[0].contains("not JSON") && why[1].contains("not a JSON object"));
-        assert!(why[2].contains("no text `ad`") && why[3].contains("not hex"));
-        assert!(why[4].contains("too long") && why[5].contains("length byte"));
-    }
-}
+mod tests;

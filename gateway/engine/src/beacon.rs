@@ -1,95 +1,144 @@
 //! Beacon frames and what kind of device sends them.
 //!
-//! In: advertising data. Out: decoded frames, the refusals with their byte, and for the engine's hot path
-//! just the identity stated, its power at 1 m and a device class. A frame that is not exactly what its
-//! format says is not that format. Nothing here panics, and the hot path does not allocate.
+//! In: advertising data. Out: decoded frames, hints at the kind of device, and refusals with their byte; for
+//! the engine just the identity stated, its power at 1 m and a device class. A frame that is not exactly
+//! what its format says is not that format. Nothing here panics or allocates, whatever the bytes.
 //!
-//! One format a file: [`ibeacon`], [`eddystone`], [`altbeacon`].
+//! One format a file; each takes the bytes after the company identifier or the service UUID.
 
 pub mod altbeacon;
+pub mod apple;
+pub mod bthome;
+mod class;
 pub mod eddystone;
+pub mod exposure;
+pub mod fast_pair;
+pub mod find_hub;
 pub mod ibeacon;
+mod id;
+pub mod kontakt;
+pub mod microsoft;
+pub mod minew;
+pub mod ruuvi;
+pub mod wristband;
 
-use crate::advert::{Refusal, Structure, structures};
-use std::fmt::{self, Write};
+use crate::advert::{Refusal, structures};
+pub use class::{DeviceClass, Guess};
+pub use id::{BeaconId, Hex, Uuid};
 
 /// AD type of manufacturer-specific data (Assigned Numbers 2.3).
 pub const MANUFACTURER_DATA: u8 = 0xff;
 /// AD type of service data with a 16-bit UUID.
 pub const SERVICE_DATA_16: u8 = 0x16;
-/// AD type of a complete list of 16-bit service UUIDs.
-const SERVICES_16_COMPLETE: u8 = 0x03;
 /// AD type of an incomplete list of 16-bit service UUIDs.
 const SERVICES_16_INCOMPLETE: u8 = 0x02;
-/// AD type of the appearance (Assigned Numbers 2.6).
+/// AD type of a complete list of 16-bit service UUIDs.
+const SERVICES_16_COMPLETE: u8 = 0x03;
+/// AD type of the appearance.
 const APPEARANCE: u8 = 0x19;
-
-/// Company identifier of Apple (Assigned Numbers 7.1).
-pub const APPLE: u16 = 0x004c;
-/// Company identifier of Microsoft.
-const MICROSOFT: u16 = 0x0006;
-/// Company identifier of Samsung.
+/// Company identifier of Samsung (Assigned Numbers 7.1). The format of its data is not published.
 const SAMSUNG: u16 = 0x0075;
-/// Company identifier of Ruuvi Innovations.
-const RUUVI: u16 = 0x0499;
 
-/// Service UUID of Google Fast Pair.
-const FAST_PAIR: u16 = 0xfe2c;
-/// Service UUID of Exposure Notification.
-const EXPOSURE_NOTIFICATION: u16 = 0xfd6f;
-/// Service UUID of BTHome.
-const BTHOME: u16 = 0xfcd2;
-
-/// The identity a stable beacon states.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum BeaconId {
-    /// Apple iBeacon.
-    IBeacon {
-        /// Proximity UUID.
-        uuid: [u8; 16],
-        /// Major number.
-        major: u16,
-        /// Minor number.
-        minor: u16,
-    },
-    /// Eddystone-UID.
-    EddystoneUid {
-        /// 10-byte namespace.
-        namespace: [u8; 10],
-        /// 6-byte instance.
-        instance: [u8; 6],
-    },
-    /// AltBeacon.
-    AltBeacon {
-        /// 20-byte beacon id.
-        id: [u8; 20],
-    },
-}
-
-/// A decoded frame.
-#[derive(Clone, Debug, PartialEq)]
+/// A decoded frame. It borrows what has no fixed length from the payload.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Frame<'a> {
     /// Apple iBeacon.
     IBeacon(ibeacon::IBeacon),
     /// Eddystone-UID.
     EddystoneUid(eddystone::Uid),
     /// Eddystone-URL.
-    EddystoneUrl(eddystone::Url),
+    EddystoneUrl(eddystone::Url<'a>),
     /// Eddystone-TLM without encryption.
     EddystoneTlm(eddystone::Tlm),
-    /// Eddystone-TLM, encrypted: nothing can be read without the key.
-    EddystoneEtlm,
+    /// Eddystone-TLM, encrypted.
+    EddystoneEtlm(eddystone::Etlm),
     /// Eddystone-EID.
     EddystoneEid(eddystone::Eid),
     /// AltBeacon.
     AltBeacon(altbeacon::AltBeacon),
-    /// Messages of Apple's continuity protocol: their types, the contents stay unread.
-    Apple {
-        /// One byte a message.
-        types: Vec<u8>,
-    },
-    /// Something known only by its service or company: the name of its format.
-    Known(&'static str, &'a [u8]),
+    /// RuuviTag.
+    Ruuvi(ruuvi::Ruuvi<'a>),
+    /// BTHome.
+    BtHome(bthome::BtHome<'a>),
+    /// Messages of Apple's continuity protocol.
+    Apple(apple::Apple<'a>),
+    /// Apple Find My.
+    FindMy(apple::FindMy),
+    /// Google Fast Pair.
+    FastPair(fast_pair::FastPair<'a>),
+    /// Exposure Notification.
+    Exposure(exposure::Exposure),
+    /// Microsoft Connected Devices Platform.
+    MicrosoftCdp(microsoft::Cdp),
+    /// Google Find Hub.
+    FindHub(find_hub::FindHub<'a>),
+    /// Minew.
+    Minew(minew::Minew<'a>),
+    /// Kontakt.io.
+    Kontakt(kontakt::Kontakt<'a>),
+    /// Our own wristband.
+    Wristband(wristband::Wristband),
+}
+
+impl Frame<'_> {
+    /// The lasting identity the frame states.
+    pub fn id(&self) -> Option<BeaconId> {
+        match self {
+            Self::IBeacon(frame) => Some(frame.id()),
+            Self::EddystoneUid(frame) => Some(frame.id()),
+            Self::AltBeacon(frame) => Some(frame.id()),
+            _ => None,
+        }
+    }
+
+    /// Strength at 1 m as the frame states it.
+    pub fn measured_power_dbm(&self) -> Option<i8> {
+        match self {
+            Self::IBeacon(frame) => Some(frame.measured_power_dbm),
+            Self::EddystoneUid(frame) => Some(frame.measured_power_dbm),
+            Self::EddystoneUrl(frame) => Some(frame.measured_power_dbm),
+            Self::EddystoneEid(frame) => Some(frame.measured_power_dbm),
+            Self::AltBeacon(frame) => Some(frame.measured_power_dbm),
+            Self::Wristband(frame) => Some(frame.measured_power_dbm),
+            _ => None,
+        }
+    }
+
+    /// What kind of device sends such a frame, and what says so.
+    pub fn class(&self) -> (DeviceClass, &'static str) {
+        match self {
+            Self::IBeacon(_) => (DeviceClass::Beacon, "iBeacon"),
+            Self::EddystoneUid(_) | Self::EddystoneUrl(_) | Self::EddystoneTlm(_) | Self::EddystoneEtlm(_) => {
+                (DeviceClass::Beacon, "Eddystone")
+            }
+            Self::EddystoneEid(_) => (DeviceClass::Beacon, "Eddystone"),
+            Self::AltBeacon(_) => (DeviceClass::Beacon, "AltBeacon"),
+            Self::Ruuvi(_) => (DeviceClass::Beacon, "RuuviTag"),
+            Self::BtHome(_) => (DeviceClass::Beacon, "BTHome sensor"),
+            Self::Apple(frame) => frame.class(),
+            Self::FindMy(frame) => frame.class(),
+            // Mostly earphones. What sends account data is an accessory too, but of whatever kind.
+            Self::FastPair(fast_pair::FastPair::Model(_)) => (DeviceClass::Audio, "Fast Pair model"),
+            Self::FastPair(fast_pair::FastPair::Account(_)) => (DeviceClass::Unknown, ""),
+            Self::Exposure(_) => (DeviceClass::Phone, "Exposure Notification"),
+            Self::MicrosoftCdp(frame) => frame.class(),
+            Self::FindHub(_) => (DeviceClass::Tag, "Find Hub"),
+            Self::Minew(_) => (DeviceClass::Beacon, "Minew sensor"),
+            Self::Kontakt(_) => (DeviceClass::Beacon, "Kontakt.io beacon"),
+            Self::Wristband(_) => (DeviceClass::Watch, "our wristband"),
+        }
+    }
+}
+
+/// One thing found in advertising data.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Finding<'a> {
+    /// A frame that is exactly what its format says.
+    Frame(Frame<'a>),
+    /// Something that is no frame, but says what kind of device sends it.
+    Hint(DeviceClass, &'static str),
+    /// Bytes that claim a format and are not it, or that are no AD structure.
+    Refused(Refusal),
 }
 
 /// What the engine needs of one advert: the identity it states and its calibrated power.
@@ -103,285 +152,126 @@ pub struct Heard {
     pub class: DeviceClass,
 }
 
-/// A guess at what kind of device sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum DeviceClass {
-    /// A phone, tablet or computer of somebody.
-    Phone,
-    /// A watch or fitness band.
-    Watch,
-    /// Earphones, speaker.
-    Audio,
-    /// A finder tag.
-    Tag,
-    /// A beacon or sensor.
-    Beacon,
-    /// Fixed equipment.
-    Fixed,
-    /// No evidence.
-    Unknown,
-}
-
-impl DeviceClass {
-    /// Its name in lines and documents.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Phone => "phone",
-            Self::Watch => "watch",
-            Self::Audio => "audio",
-            Self::Tag => "tag",
-            Self::Beacon => "beacon",
-            Self::Fixed => "fixed",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-/// Reads what the engine needs from advertising data: the first identity, and the strongest class evidence.
+/// Reads what the engine needs from advertising data: the first identity with its power, else the first
+/// power, and the strongest evidence of the class.
 pub fn hear(payload: &[u8]) -> Heard {
-    let mut heard = Heard { id: None, measured_power_dbm: None, class: DeviceClass::Unknown };
-    for structure in structures(payload).flatten() {
-        if heard.id.is_none() {
-            match identity_of(&structure) {
-                Some((id, measured_power_dbm)) => {
-                    return Heard { id: Some(id), measured_power_dbm: Some(measured_power_dbm), class: DeviceClass::Beacon };
-                }
-                None => heard.class = stronger(heard.class, class_of(&structure)),
+    let (mut id, mut measured_power_dbm, mut guess) = (None, None, Guess::default());
+    read(payload, |finding| match finding {
+        Finding::Frame(frame) => {
+            if id.is_none() && (measured_power_dbm.is_none() || frame.id().is_some()) {
+                measured_power_dbm = frame.measured_power_dbm().or(measured_power_dbm);
+                id = frame.id();
             }
+            guess.weigh(frame.class());
         }
-    }
-    heard
+        Finding::Hint(class, evidence) => guess.weigh((class, evidence)),
+        Finding::Refused(_) => {}
+    });
+    Heard { id, measured_power_dbm, class: guess.class }
 }
 
-/// Decodes every structure; what claims a format and is not it goes to `refused`.
-pub fn frames<'a>(payload: &'a [u8], refused: &mut Vec<Refusal>) -> Vec<Frame<'a>> {
-    let mut frames = Vec::new();
+/// Reads advertising data and tells `found` everything in it, in the order of the bytes.
+pub fn read<'a>(payload: &'a [u8], mut found: impl FnMut(Finding<'a>)) {
     for structure in structures(payload) {
-        match structure {
-            Ok(structure) => match frame_of(&structure) {
-                Some(Ok(frame)) => frames.push(frame),
-                Some(Err(refusal)) => refused.push(refusal),
-                None => {}
-            },
-            Err(refusal) => refused.push(refusal),
-        }
-    }
-    frames
-}
-
-/// The number a structure opens with: company or service, and what follows.
-fn numbered<'a>(structure: &Structure<'a>) -> Option<(u16, &'a [u8])> {
-    let (number, rest) = structure.data.split_first_chunk::<2>()?;
-    Some((u16::from_le_bytes(*number), rest))
-}
-
-fn identity_of(structure: &Structure<'_>) -> Option<(BeaconId, i8)> {
-    match structure.kind {
-        MANUFACTURER_DATA => {
-            let (company, data) = numbered(structure)?;
-            if company == APPLE {
-                return ibeacon::parse(data, 0).ok().map(|frame| (frame.id(), frame.measured_power_dbm));
-            }
-            altbeacon::parse(company, data, 0).ok().map(|frame| (frame.id(), frame.measured_power_dbm))
-        }
-        SERVICE_DATA_16 => {
-            let (service, data) = numbered(structure)?;
-            if service != eddystone::SERVICE || data.first() != Some(&eddystone::UID) {
-                return None;
-            }
-            eddystone::parse_uid(data, 0).ok().map(|frame| (frame.id(), frame.measured_power_dbm))
-        }
-        _ => None,
-    }
-}
-
-fn frame_of<'a>(structure: &Structure<'a>) -> Option<Result<Frame<'a>, Refusal>> {
-    let (number, data) = numbered(structure)?;
-    let at = structure.data_at() + 2;
-    match (structure.kind, number) {
-        (MANUFACTURER_DATA, APPLE) if data.first() == Some(&ibeacon::TYPE) => {
-            Some(ibeacon::parse(data, at).map(Frame::IBeacon))
-        }
-        (MANUFACTURER_DATA, APPLE) => Some(apple_types(data, at).map(|types| Frame::Apple { types })),
-        (MANUFACTURER_DATA, MICROSOFT) if data.first() == Some(&1) => Some(Ok(Frame::Known("microsoft-cdp", data))),
-        (MANUFACTURER_DATA, company) if data.starts_with(&altbeacon::CODE) => {
-            Some(altbeacon::parse(company, data, at).map(Frame::AltBeacon))
-        }
-        (SERVICE_DATA_16, eddystone::SERVICE) => Some(eddystone::parse(data, at)),
-        (SERVICE_DATA_16, EXPOSURE_NOTIFICATION) => Some(Ok(Frame::Known("exposure-notification", data))),
-        _ => None,
-    }
-}
-
-/// Types of Apple's continuity messages: type, length, contents, one after the other.
-fn apple_types(data: &[u8], at: usize) -> Result<Vec<u8>, Refusal> {
-    let mut types = Vec::new();
-    let mut rest = data;
-    while let Some((kind, after)) = rest.split_first() {
-        let here = at + data.len() - rest.len();
-        let body = after.split_first().and_then(|(length, body)| body.get(usize::from(*length)..));
-        let why = "a continuity message is longer than the data";
-        rest = body.ok_or(Refusal { at: here, format: Some("apple"), why })?;
-        types.push(*kind);
-    }
-    Ok(types)
-}
-
-/// What a structure says about the device, by the evidence named beside each arm.
-fn class_of(structure: &Structure<'_>) -> DeviceClass {
-    match structure.kind {
-        MANUFACTURER_DATA => numbered(structure).map_or(DeviceClass::Unknown, |(company, data)| match company {
-            APPLE => apple_class(data),
-            // Connected-devices platform beacons of Windows, and Samsung's phones and televisions.
-            MICROSOFT | SAMSUNG => DeviceClass::Phone,
-            RUUVI => DeviceClass::Beacon,
-            _ => DeviceClass::Unknown,
-        }),
-        SERVICE_DATA_16 | SERVICES_16_COMPLETE | SERVICES_16_INCOMPLETE => {
-            numbered(structure).map_or(DeviceClass::Unknown, |(service, data)| service_class(service, data))
-        }
-        APPEARANCE => numbered(structure).map_or(DeviceClass::Unknown, |(appearance, _)| appearance_class(appearance)),
-        _ => DeviceClass::Unknown,
-    }
-}
-
-/// Types as named by public studies of the protocol (Celosia & Cunche 2020, "Discontinued privacy").
-fn apple_class(data: &[u8]) -> DeviceClass {
-    match data.first() {
-        // Proximity pairing: earphones.
-        Some(0x07) => DeviceClass::Audio,
-        // Find My: a tag, or a device that is offline.
-        Some(0x12) => DeviceClass::Tag,
-        // Watch connection.
-        Some(0x0b) => DeviceClass::Watch,
-        // AirPlay target and source, AirPrint, HomeKit.
-        Some(0x03 | 0x06 | 0x09) => DeviceClass::Fixed,
-        // AirDrop, "Hey Siri", Handoff, tethering, nearby action and nearby information.
-        Some(0x05 | 0x08 | 0x0c..=0x10) => DeviceClass::Phone,
-        _ => DeviceClass::Unknown,
-    }
-}
-
-fn service_class(service: u16, data: &[u8]) -> DeviceClass {
-    match service {
-        eddystone::SERVICE | BTHOME => DeviceClass::Beacon,
-        EXPOSURE_NOTIFICATION => DeviceClass::Phone,
-        // Three bytes are the model of an accessory that can be paired, mostly earphones.
-        FAST_PAIR if data.len() == 3 => DeviceClass::Audio,
-        // Heart rate, and running speed and cadence.
-        0x180d | 0x1814 => DeviceClass::Watch,
-        _ => DeviceClass::Unknown,
-    }
-}
-
-/// Categories in the upper ten bits (Assigned Numbers 2.6.2).
-fn appearance_class(appearance: u16) -> DeviceClass {
-    match appearance >> 6 {
-        0x001..=0x002 => DeviceClass::Phone,
-        0x003 => DeviceClass::Watch,
-        0x008 | 0x015 | 0x017 => DeviceClass::Beacon,
-        0x021 | 0x022 | 0x025 => DeviceClass::Audio,
-        _ => DeviceClass::Unknown,
-    }
-}
-
-/// Evidence of something special beats the general guess "phone", which beats none.
-fn stronger(known: DeviceClass, new: DeviceClass) -> DeviceClass {
-    match (known, new) {
-        (DeviceClass::Unknown, new) => new,
-        (DeviceClass::Phone, new) if new != DeviceClass::Unknown => new,
-        (known, _) => known,
-    }
-}
-
-impl fmt::Display for BeaconId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::IBeacon { uuid, major, minor } => {
-                f.write_str("ibeacon:")?;
-                write_uuid(uuid, f)?;
-                write!(f, ":{major}:{minor}")
-            }
-            Self::EddystoneUid { namespace, instance } => {
-                f.write_str("eddystone:")?;
-                write_hex(namespace, f)?;
-                f.write_char(':')?;
-                write_hex(instance, f)
-            }
-            Self::AltBeacon { id } => {
-                f.write_str("altbeacon:")?;
-                write_hex(id, f)
-            }
-        }
-    }
-}
-
-/// Why a text is no beacon identity.
-const NO_BEACON: &str = "write ibeacon:<uuid>:<major>:<minor>, eddystone:<namespace>:<instance> or altbeacon:<id>";
-
-impl std::str::FromStr for BeaconId {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (format, rest) = text.split_once(':').ok_or(NO_BEACON)?;
-        let parts: Vec<&str> = rest.split(':').collect();
-        let id = match (format, parts.as_slice()) {
-            ("ibeacon", [uuid, major, minor]) => parse_ibeacon(uuid, major, minor),
-            ("eddystone", [namespace, instance]) => parse_hex(namespace)
-                .zip(parse_hex(instance))
-                .map(|(namespace, instance)| Self::EddystoneUid { namespace, instance }),
-            ("altbeacon", [id]) => parse_hex(id).map(|id| Self::AltBeacon { id }),
-            _ => None,
+        let structure = match structure {
+            Ok(structure) => structure,
+            Err(refusal) => return found(Finding::Refused(refusal)),
         };
-        id.ok_or_else(|| NO_BEACON.to_owned())
-    }
-}
-
-fn parse_ibeacon(uuid: &str, major: &str, minor: &str) -> Option<BeaconId> {
-    let uuid = parse_hex(&uuid.replace('-', ""))?;
-    Some(BeaconId::IBeacon { uuid, major: major.parse().ok()?, minor: minor.parse().ok()? })
-}
-
-/// Exactly `N` bytes in hex, upper or lower case.
-fn parse_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let nibble = |digit: u8| char::from(digit).to_digit(16);
-    let mut bytes = [0; N];
-    if pairs.len() != N || !rest.is_empty() {
-        return None;
-    }
-    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = (nibble(*high)? << 4 | nibble(*low)?) as u8;
-    }
-    Some(bytes)
-}
-
-fn write_hex(bytes: &[u8], f: &mut impl Write) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-}
-
-fn write_uuid(uuid: &[u8; 16], f: &mut impl Write) -> fmt::Result {
-    for (part, range) in [0..4, 4..6, 6..8, 8..10, 10..16].into_iter().enumerate() {
-        if part > 0 {
-            f.write_char('-')?;
+        // A company or service, then what it defines.
+        let Some((number, data)) = structure.data.split_first_chunk::<2>() else { continue };
+        let (number, at) = (u16::from_le_bytes(*number), structure.data_at() + 2);
+        match structure.kind {
+            MANUFACTURER_DATA => manufacturer(number, data, at, &mut found),
+            SERVICE_DATA_16 => service(number, data, at, &mut found),
+            SERVICES_16_INCOMPLETE | SERVICES_16_COMPLETE => {
+                let listed = structure.data.as_chunks::<2>().0;
+                listed.iter().for_each(|uuid| hint(class::of_service(u16::from_le_bytes(*uuid)), &mut found));
+            }
+            APPEARANCE => hint(class::of_appearance(number), &mut found),
+            _ => {}
         }
-        write_hex(&uuid[range], f)?;
     }
-    Ok(())
 }
 
-/// Bytes as lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    write_hex(bytes, &mut text).expect("writing to a text cannot fail");
-    text
+fn manufacturer<'a>(company: u16, data: &'a [u8], at: usize, found: &mut impl FnMut(Finding<'a>)) {
+    match company {
+        apple::COMPANY if data.first() == Some(&ibeacon::TYPE) => tell(ibeacon::parse(data, at), Frame::IBeacon, found),
+        // Any company may send it, Apple too.
+        _ if data.starts_with(&altbeacon::CODE) => tell(altbeacon::parse(company, data, at), Frame::AltBeacon, found),
+        apple::COMPANY => apple_messages(data, at, found),
+        microsoft::COMPANY if data.first() == Some(&microsoft::SCENARIO) => {
+            tell(microsoft::parse(data, at), Frame::MicrosoftCdp, found);
+        }
+        ruuvi::COMPANY => tell(ruuvi::parse(data, at), Frame::Ruuvi, found),
+        minew::COMPANY => tell(minew::parse_manufacturer(data, at), Frame::Minew, found),
+        wristband::COMPANY if data.starts_with(&wristband::MAGIC) => {
+            tell(wristband::parse(data, at), Frame::Wristband, found);
+        }
+        // Computers and phones of the two companies; Samsung's televisions too, so it is weak evidence.
+        microsoft::COMPANY | SAMSUNG => hint((DeviceClass::Phone, "company identifier"), found),
+        _ => {}
+    }
 }
 
-/// A UUID as lower-case hex with dashes.
-pub fn uuid_text(uuid: &[u8; 16]) -> String {
-    let mut text = String::with_capacity(36);
-    write_uuid(uuid, &mut text).expect("writing to a text cannot fail");
-    text
+fn service<'a>(service: u16, data: &'a [u8], at: usize, found: &mut impl FnMut(Finding<'a>)) {
+    match service {
+        eddystone::SERVICE => eddystone_frame(data, at, found),
+        bthome::SERVICE => bthome_frame(bthome::parse_v2(data, at), found),
+        bthome::SERVICE_V1 => bthome_frame(bthome::parse_v1(data, at, false), found),
+        bthome::SERVICE_V1_ENCRYPTED => bthome_frame(bthome::parse_v1(data, at, true), found),
+        fast_pair::SERVICE => tell(fast_pair::parse(data, at), Frame::FastPair, found),
+        exposure::SERVICE => tell(exposure::parse(data, at), Frame::Exposure, found),
+        minew::SERVICE => tell(minew::parse_service(data, at), Frame::Minew, found),
+        kontakt::SERVICE => tell(kontakt::parse(data, at), Frame::Kontakt, found),
+        other => hint(class::of_service(other), found),
+    }
+}
+
+fn eddystone_frame<'a>(data: &'a [u8], at: usize, found: &mut impl FnMut(Finding<'a>)) {
+    match *data {
+        [eddystone::UID, ..] => tell(eddystone::parse_uid(data, at), Frame::EddystoneUid, found),
+        [eddystone::URL, ..] => tell(eddystone::parse_url(data, at), Frame::EddystoneUrl, found),
+        [eddystone::TLM, 1, ..] => tell(eddystone::parse_etlm(data, at), Frame::EddystoneEtlm, found),
+        [eddystone::TLM, ..] => tell(eddystone::parse_tlm(data, at), Frame::EddystoneTlm, found),
+        [eddystone::EID, ..] => tell(eddystone::parse_eid(data, at), Frame::EddystoneEid, found),
+        [find_hub::WITH_OWNER | find_hub::SEPARATED, ..] => tell(find_hub::parse(data, at), Frame::FindHub, found),
+        [_, ..] => found(Finding::Refused(Refusal { at, format: Some("eddystone"), why: "unknown frame type" })),
+        [] => found(Finding::Refused(Refusal { at, format: Some("eddystone"), why: "no frame type" })),
+    }
+}
+
+fn apple_messages<'a>(data: &'a [u8], at: usize, found: &mut impl FnMut(Finding<'a>)) {
+    let parsed = apple::parse(data, at);
+    tell(parsed, Frame::Apple, found);
+    if let Some(find_my) = parsed.ok().and_then(|messages| messages.find_my(at)) {
+        tell(find_my, Frame::FindMy, found);
+    }
+}
+
+fn bthome_frame<'a>(
+    parsed: Result<(bthome::BtHome<'a>, Option<Refusal>), Refusal>,
+    found: &mut impl FnMut(Finding<'a>),
+) {
+    match parsed {
+        Ok((frame, rest)) => {
+            found(Finding::Frame(Frame::BtHome(frame)));
+            rest.into_iter().for_each(|refusal| found(Finding::Refused(refusal)));
+        }
+        Err(refusal) => found(Finding::Refused(refusal)),
+    }
+}
+
+fn tell<'a, T>(parsed: Result<T, Refusal>, frame: impl Fn(T) -> Frame<'a>, found: &mut impl FnMut(Finding<'a>)) {
+    found(match parsed {
+        Ok(parsed) => Finding::Frame(frame(parsed)),
+        Err(refusal) => Finding::Refused(refusal),
+    });
+}
+
+fn hint<'a>((class, evidence): (DeviceClass, &'static str), found: &mut impl FnMut(Finding<'a>)) {
+    if class != DeviceClass::Unknown {
+        found(Finding::Hint(class, evidence));
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
-//! Eddystone: service data of FEAA, one frame type each: UID, URL, TLM, EID.
+//! Eddystone: service data of FEAA, one frame type each: UID, URL, TLM, eTLM, EID.
 //!
 //! In: the bytes after the service UUID. Out: the frame, its strength at 1 m: Eddystone states it at 0 m,
-//! 41 dB more. It refuses wrong lengths, and reserved bytes that are not zero only where the specification
-//! lets nobody send others. Source: Google, "Eddystone Protocol Specification" (frame type pages).
+//! 41 dB more. It refuses wrong lengths, unknown versions, reserved bytes that are not zero, and bytes that
+//! no URL may hold. Source: Google, "Eddystone Protocol Specification" (one page a frame type). Google's
+//! Find Hub uses the same service and two more frame types: see [`super::find_hub`].
 
-use super::{BeaconId, Frame};
+use super::BeaconId;
 use crate::advert::Refusal;
+use std::fmt::{self, Write};
 
 /// 16-bit service UUID of Eddystone.
 pub const SERVICE: u16 = 0xfeaa;
@@ -51,13 +53,23 @@ impl Uid {
     }
 }
 
-/// A decoded URL frame.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Url {
-    /// The address, expanded.
-    pub url: String,
+/// A decoded URL frame; its `Display` is the address, expanded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Url<'a> {
+    scheme: &'static str,
+    encoded: &'a [u8],
     /// Strength at 1 m.
     pub measured_power_dbm: i8,
+}
+
+impl fmt::Display for Url<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.scheme)?;
+        self.encoded.iter().try_for_each(|byte| match EXPANSIONS.get(usize::from(*byte)) {
+            Some(expansion) => f.write_str(expansion),
+            None => f.write_char(char::from(*byte)),
+        })
+    }
 }
 
 /// A decoded TLM frame.
@@ -73,6 +85,17 @@ pub struct Tlm {
     pub uptime_s: f64,
 }
 
+/// An encrypted TLM frame: readable only with the beacon's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Etlm {
+    /// What a plain frame holds after its version, encrypted.
+    pub telemetry: [u8; 12],
+    /// Salt.
+    pub salt: u16,
+    /// Integrity check.
+    pub check: u16,
+}
+
 /// A decoded EID frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Eid {
@@ -82,22 +105,7 @@ pub struct Eid {
     pub measured_power_dbm: i8,
 }
 
-/// Reads the data after the service UUID, which begins at byte `at` of the payload.
-///
-/// # Errors
-/// What is wrong, and at which byte.
-pub fn parse<'a>(data: &[u8], at: usize) -> Result<Frame<'a>, Refusal> {
-    match data.first() {
-        Some(&UID) => parse_uid(data, at).map(Frame::EddystoneUid),
-        Some(&URL) => parse_url(data, at).map(Frame::EddystoneUrl),
-        Some(&TLM) => parse_tlm(data, at),
-        Some(&EID) => parse_eid(data, at).map(Frame::EddystoneEid),
-        Some(_) => Err(Refusal { at, format: Some("eddystone"), why: "unknown frame type" }),
-        None => Err(Refusal { at, format: Some("eddystone"), why: "no frame type" }),
-    }
-}
-
-/// Reads a UID frame: 18 bytes, or 20 with two reserved ones.
+/// Reads a UID frame: 20 bytes with two reserved ones, or 18 without, as many beacons send it.
 ///
 /// # Errors
 /// What is wrong, and at which byte.
@@ -106,12 +114,19 @@ pub fn parse_uid(data: &[u8], at: usize) -> Result<Uid, Refusal> {
     let (Some(frame), 18 | 20) = (data.first_chunk::<18>(), data.len()) else {
         return Err(refuse(data.len().min(20), "neither 18 bytes nor 20"));
     };
-    let (namespace, instance) = frame[2..].split_first_chunk::<10>().expect("16 bytes hold 10");
-    let instance = *instance.first_chunk::<6>().expect("6 bytes are left");
-    Ok(Uid { namespace: *namespace, instance, measured_power_dbm: at_one_metre(frame[1]) })
+    if let Some(offset) = data[18..].iter().position(|byte| *byte != 0) {
+        return Err(refuse(18 + offset, "a reserved byte is not zero"));
+    }
+    let [_, power, n0, n1, n2, n3, n4, n5, n6, n7, n8, n9, instance @ ..] = *frame;
+    let namespace = [n0, n1, n2, n3, n4, n5, n6, n7, n8, n9];
+    Ok(Uid { namespace, instance, measured_power_dbm: at_one_metre(power) })
 }
 
-fn parse_url(data: &[u8], at: usize) -> Result<Url, Refusal> {
+/// Reads a URL frame.
+///
+/// # Errors
+/// What is wrong, and at which byte.
+pub fn parse_url(data: &[u8], at: usize) -> Result<Url<'_>, Refusal> {
     let refuse = |offset, why| Refusal { at: at + offset, format: Some("eddystone-url"), why };
     let Some(([_, power, scheme], encoded)) = data.split_first_chunk::<3>() else {
         return Err(refuse(data.len(), "shorter than power and scheme"));
@@ -122,45 +137,56 @@ fn parse_url(data: &[u8], at: usize) -> Result<Url, Refusal> {
     if encoded.len() > URL_LEN_MAX {
         return Err(refuse(3 + URL_LEN_MAX, "more than 17 bytes of URL"));
     }
-    let mut url = String::from(*scheme);
-    for (offset, byte) in encoded.iter().enumerate() {
-        match EXPANSIONS.get(usize::from(*byte)) {
-            Some(expansion) => url.push_str(expansion),
-            None if byte.is_ascii_graphic() => url.push(char::from(*byte)),
-            None => return Err(refuse(3 + offset, "a byte that no URL may hold")),
-        }
+    let allowed = |byte: &u8| usize::from(*byte) < EXPANSIONS.len() || byte.is_ascii_graphic();
+    match encoded.iter().position(|byte| !allowed(byte)) {
+        Some(offset) => Err(refuse(3 + offset, "a byte that no URL may hold")),
+        None => Ok(Url { scheme, encoded, measured_power_dbm: at_one_metre(*power) }),
     }
-    Ok(Url { url, measured_power_dbm: at_one_metre(*power) })
 }
 
-/// Version 0 is plain, version 1 encrypted with an integrity check at its end.
-fn parse_tlm<'a>(data: &[u8], at: usize) -> Result<Frame<'a>, Refusal> {
+/// Reads a TLM frame of version 0.
+///
+/// # Errors
+/// What is wrong, and at which byte.
+pub fn parse_tlm(data: &[u8], at: usize) -> Result<Tlm, Refusal> {
     let refuse = |offset, why| Refusal { at: at + offset, format: Some("eddystone-tlm"), why };
-    match (data.get(1), data.len()) {
-        (Some(0), 14) => {}
-        (Some(1), 18) => return Ok(Frame::EddystoneEtlm),
-        (Some(0), length) => return Err(refuse(length.min(14), "version 0 is not 14 bytes")),
-        (Some(1), length) => return Err(refuse(length.min(18), "version 1 is not 18 bytes")),
-        (Some(_), _) => return Err(refuse(1, "unknown version")),
-        (None, _) => return Err(refuse(1, "no version")),
+    let Ok([_, version, v1, v0, t1, t0, c3, c2, c1, c0, s3, s2, s1, s0]) = <[u8; 14]>::try_from(data) else {
+        return Err(refuse(data.len().min(14), "not 14 bytes"));
+    };
+    if version != 0 {
+        return Err(refuse(1, "the version is neither 0 nor 1"));
     }
-    let [_, _, v1, v0, t1, t0, c3, c2, c1, c0, s3, s2, s1, s0] =
-        *data.first_chunk::<14>().expect("the length is 14");
     let battery_mv = u16::from_be_bytes([v1, v0]);
     let temperature = i16::from_be_bytes([t1, t0]);
-    Ok(Frame::EddystoneTlm(Tlm {
+    Ok(Tlm {
         battery_mv: (battery_mv != 0).then_some(battery_mv),
         temperature_c: (temperature != i16::MIN).then_some(f64::from(temperature) / 256.0),
         advertisement_count: u32::from_be_bytes([c3, c2, c1, c0]),
         uptime_s: f64::from(u32::from_be_bytes([s3, s2, s1, s0])) / 10.0,
-    }))
+    })
 }
 
-fn parse_eid(data: &[u8], at: usize) -> Result<Eid, Refusal> {
-    let refuse = |offset, why| Refusal { at: at + offset, format: Some("eddystone-eid"), why };
-    match (data.get(1), data.get(2..).and_then(|rest| <[u8; 8]>::try_from(rest).ok())) {
-        (Some(power), Some(eid)) => Ok(Eid { eid, measured_power_dbm: at_one_metre(*power) }),
-        _ => Err(refuse(data.len().min(10), "not 10 bytes")),
+/// Reads a TLM frame of version 1, which is encrypted.
+///
+/// # Errors
+/// What is wrong, and at which byte.
+pub fn parse_etlm(data: &[u8], at: usize) -> Result<Etlm, Refusal> {
+    match <[u8; 18]>::try_from(data) {
+        Ok([_, _, telemetry @ .., s1, s0, m1, m0]) => {
+            Ok(Etlm { telemetry, salt: u16::from_be_bytes([s1, s0]), check: u16::from_be_bytes([m1, m0]) })
+        }
+        Err(_) => Err(Refusal { at: at + data.len().min(18), format: Some("eddystone-etlm"), why: "not 18 bytes" }),
+    }
+}
+
+/// Reads an EID frame.
+///
+/// # Errors
+/// What is wrong, and at which byte.
+pub fn parse_eid(data: &[u8], at: usize) -> Result<Eid, Refusal> {
+    match <[u8; 10]>::try_from(data) {
+        Ok([_, power, eid @ ..]) => Ok(Eid { eid, measured_power_dbm: at_one_metre(power) }),
+        Err(_) => Err(Refusal { at: at + data.len().min(10), format: Some("eddystone-eid"), why: "not 10 bytes" }),
     }
 }
 
