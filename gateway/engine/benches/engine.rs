@@ -1,7 +1,8 @@
 //! The engine on a flood: 10 000 devices at 5 000 adverts/s through 8 receivers.
 //!
 //! Prints the rate by criterion, and by itself the distribution of the time one advert takes, which a mean
-//! would hide: reports and windows come in between. Each figure is of one core.
+//! would hide: reports and windows come in between; and the memory a live device takes. Each figure is of one
+//! core.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
@@ -87,6 +88,35 @@ fn flood(criterion: &mut Criterion) {
     });
     group.finish();
     print_distribution(&payloads);
+    print_memory();
+}
+
+/// What a live device costs, by the resident memory of this process before and after 100 000 came.
+fn print_memory() {
+    let mut engine = engine();
+    let mut outputs = Vec::new();
+    let before = resident_bytes();
+    for device in 0..100_000u32 {
+        let at = Timestamp::from_micros(START_US + i64::from(device) * 500);
+        let [_, a, b, c] = device.to_be_bytes();
+        let address = Address { bytes: [0x40, 9, 9, a, b, c], kind: AddressType::Random };
+        let payload = payload(device);
+        let receiver = ReceiverId((device % 8) as u8);
+        engine.handle(
+            Event::Advert(Advert { at, receiver, address, rssi_dbm: Some(-60), channel: None, payload: &payload }),
+            &mut outputs,
+        );
+        outputs.clear();
+    }
+    let alive = engine.devices_alive();
+    let each = resident_bytes().saturating_sub(before) / alive.max(1) as u64;
+    println!("{alive} devices alive, {each} bytes each, all told");
+}
+
+fn resident_bytes() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: u64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or_default();
+    pages * 4_096
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
