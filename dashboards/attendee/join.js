@@ -1,43 +1,44 @@
-// Joining.
-// In: a name, a language, perhaps the identity of a wristband. Out: a request to join, then the member's page.
-// Refuses nothing by itself: the gateway decides, and its reason is shown.
+/**
+ * Joining.
+ *
+ * In: a name, a language, perhaps the identity of a wristband. Out: the request to join, then her page. It
+ * refuses nothing by itself: the gateway decides, and its reason is shown.
+ */
 
-import { send } from "../shared/api.js";
-import { byId, element, setText } from "../shared/dom.js";
-import { language, text } from "../shared/i18n.js";
+import { byId, html, say } from '../shared/elements.js';
 
-/** Languages that campaigns are written in, by their own names. */
-const OFFER_LANGUAGES = { en: "English", de: "Deutsch", es: "Español", fr: "Français", it: "Italiano", nl: "Nederlands" };
+/** @typedef {import('../shared/i18n/words.js').Words} Words */
 
-/** Shows the form. */
-export function offerToJoin() {
-  byId("join").hidden = false;
-  const options = Object.entries(OFFER_LANGUAGES).map(([tag, name]) => element("option", { value: tag, lang: tag }, name));
-  const choice = byId("language");
-  choice.replaceChildren(...options);
-  choice.value = wantedLanguage();
-  byId("join-form").addEventListener("submit", (event) => {
+/** Languages that the shipped campaigns are written in, by their own names. */
+const OFFER_LANGUAGES = { en: 'English', de: 'Deutsch', es: 'Español', fr: 'Français', it: 'Italiano', nl: 'Nederlands' };
+
+/** @param {string} id */
+const field = (id) => /** @type {HTMLInputElement | HTMLSelectElement} */ (byId(id));
+
+/** @param {Words} words */
+export function offerToJoin(words) {
+  const options = Object.entries(OFFER_LANGUAGES).map(([tag, name]) => html('option', { value: tag, lang: tag }, name));
+  byId('language').append(...options);
+  const preferred = [words.language, ...navigator.languages].map((tag) => tag.toLowerCase().split('-')[0]);
+  field('language').value = preferred.find((tag) => tag in OFFER_LANGUAGES) ?? 'en';
+  byId('join').hidden = false;
+  byId('join-form').addEventListener('submit', (event) => {
     event.preventDefault();
-    join(event.target);
+    join(words);
   });
 }
 
-function wantedLanguage() {
-  const tag = navigator.language.toLowerCase().split("-")[0];
-  return tag in OFFER_LANGUAGES ? tag : language;
-}
-
-async function join(form) {
-  const attendee = form.elements.namedItem("name").value.trim();
-  const beacon = byId("beacon").value.trim() || null;
-  const failed = byId("join-failed");
-  failed.hidden = true;
-  try {
-    await send("POST", "/attendees", { attendee, language: byId("language").value, beacon });
-  } catch (failure) {
-    setText(failed, `${failure.message || text("error.offline")} ${failure.mend || text("error.offline-mend")}`);
-    failed.hidden = false;
-    return;
-  }
-  location.assign(`/me?attendee=${encodeURIComponent(attendee)}`);
+/** @param {Words} words */
+async function join(words) {
+  const attendee = field('name').value.trim();
+  const body = { attendee, language: field('language').value, beacon: field('beacon').value.trim() || null };
+  say(byId('join-failed'), '');
+  const response = await fetch('/api/v1/attendees', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(body),
+  }).catch(() => undefined);
+  if (response?.ok) return location.assign(`/me?attendee=${encodeURIComponent(attendee)}`);
+  const { error, mend } = (await response?.json().catch(() => undefined)) ?? {};
+  return say(byId('join-failed'), error ? `${error}. ${mend}.` : words.t('me.failed'));
 }

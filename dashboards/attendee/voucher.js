@@ -1,60 +1,94 @@
-// One voucher as its holder sees it.
-// In: an offer of the API, the event time now. Out: a card with what it is worth, where, its code and the time
-// left; later, that it was used or ran out. Refuses to show a code that no till would take any more.
+/**
+ * One voucher as its holder sees it.
+ *
+ * In: an offer, the event time. Out: a card with what it is worth, where, its code and the time left; later,
+ * that it was used or ran out. It refuses to show a code that no till would take any more.
+ */
 
-import { element, setAttribute, setText } from "../shared/dom.js";
-import { count, countdown, text } from "../shared/i18n.js";
+import { html, say } from '../shared/elements.js';
 
-/** Characters of a group of a code: five are read and typed without losing the place. */
-const GROUP = 5;
-/** From here on the time left is shown in the colour that asks to act. */
+/** @typedef {import('../shared/shapes.js').AttendeeOffer} AttendeeOffer */
+/** @typedef {import('../shared/i18n/words.js').Words} Words */
+
+/** Time to hurry, seconds of event time. */
 const SOON_S = 60;
 
-/** The code in groups, as people read it aloud. */
-export function grouped(code) {
-  return code.match(new RegExp(`.{1,${GROUP}}`, "g"))?.join("-") ?? "";
+/** How an offer stands; the page need not wait to be told that it ran out. @param {AttendeeOffer} offer @param {number} now_us */
+export function stateAt(offer, now_us) {
+  return offer.state === 'issued' && offer.expires_at_us <= now_us ? 'expired' : offer.state;
 }
 
-/** How an offer stands at an event time; the page need not wait to be told that it ran out. */
-export function stateAt(offer, nowUs) {
-  return offer.state === "issued" && nowUs !== null && offer.expires_at_us <= nowUs ? "expired" : offer.state;
+/** @param {number} seconds */
+function minutesAndSeconds(seconds) {
+  const whole = Math.max(0, Math.ceil(seconds));
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
 }
 
-/** A card for an offer in a state. `fillTimeLeft` keeps it up to date. */
-export function voucherCard(offer, state) {
-  const parts = state === "issued" ? openParts(offer) : closedParts(offer, state);
-  const code = state === "issued" ? offer.code : null;
-  return element("article", { class: "card voucher", "data-offer-state": state, "data-offer-code": code, "data-voucher": offer.voucher }, ...parts);
+/** A code in two groups, which are easier to read out. @param {string} code */
+function grouped(code) {
+  const half = Math.ceil(code.length / 2);
+  return `${code.slice(0, half)}-${code.slice(half)}`;
 }
 
-function openParts(offer) {
-  const code = grouped(offer.code);
-  const spelled = text("me.code-spoken", { code: [...offer.code].join(" ") });
-  return [
-    element("p", { class: "worth" }, text("percent-off", { n: count(offer.percent) })),
-    element("p", { class: "words" }, offer.text),
-    element("p", { class: "show" }, text("me.show", { stand: offer.stand })),
-    element("p", { class: "code", role: "img", "aria-label": spelled }, code),
-    element("p", { class: "left", "aria-live": "off" }),
-    element("progress", { max: 1, value: 1, "aria-hidden": "true" }),
-  ];
-}
+export class Voucher {
+  card = html('article', { class: 'offer card' });
+  left = html('p', { class: 'left', role: 'timer' });
+  bar = html('span');
+  state = '';
 
-function closedParts(offer, state) {
-  const [word, sentence] = state === "redeemed" ? ["me.used", "me.used-text"] : ["me.expired", "me.expired-text"];
-  return [
-    element("p", { class: "state" }, text(word)),
-    element("p", { class: "words" }, text(sentence, { stand: offer.stand })),
-  ];
-}
+  /** @param {Words} words */
+  constructor(words) {
+    this.words = words;
+  }
 
-/** Writes the time left on a card of an open offer. */
-export function fillTimeLeft(card, offer, nowUs) {
-  const left = card.querySelector(".left");
-  if (!left || nowUs === null) return;
-  const seconds = (offer.expires_at_us - nowUs) / 1e6;
-  setText(left, text("me.left", { time: countdown(seconds) }));
-  setAttribute(left, "data-soon", seconds < SOON_S ? "yes" : "no");
-  const share = (offer.expires_at_us - nowUs) / Math.max(1, offer.expires_at_us - offer.at_us);
-  setAttribute(card.querySelector("progress"), "value", Math.min(1, Math.max(0, share)).toFixed(3));
+  /** Shows how the offer stands; says whether that changed. @param {AttendeeOffer} offer @param {number} now_us */
+  draw(offer, now_us) {
+    const changed = offer.state !== this.state;
+    if (changed) {
+      this.state = offer.state;
+      this.card.dataset.offerState = offer.state;
+      this.card.dataset.voucher = offer.voucher;
+      this.card.replaceChildren(...(offer.state === 'issued' ? this.open(offer) : this.ended(offer)));
+    }
+    if (offer.state === 'issued') this.drawTimeLeft(offer, now_us);
+    return changed;
+  }
+
+  /** @param {AttendeeOffer} offer */
+  open(offer) {
+    const percent = this.words.percent.format(offer.percent / 100);
+    // A screen reader would make words of it.
+    const spelled = html('span', { class: 'unseen' }, [...offer.code].join(' '));
+    const code = html('p', { class: 'code' }, html('span', { 'aria-hidden': 'true' }, grouped(offer.code)), spelled);
+    this.card.dataset.offerCode = offer.code;
+    return [
+      html('p', { class: 'benefit' }, this.words.t('till.off', { percent })),
+      html('p', { class: 'text' }, offer.text),
+      html('p', { class: 'soft' }, this.words.t('me.show', { stand: offer.stand })),
+      code,
+      this.left,
+      html('div', { class: 'bar', 'aria-hidden': 'true' }, this.bar),
+    ];
+  }
+
+  /** @param {AttendeeOffer} offer */
+  ended(offer) {
+    delete this.card.dataset.offerCode;
+    const used = offer.state === 'redeemed';
+    const percent = this.words.percent.format(offer.percent / 100);
+    return [
+      html('p', { class: 'benefit' }, this.words.t(used ? 'me.used' : 'me.over')),
+      html('p', {}, this.words.t('voucher.line', { percent, stand: offer.stand })),
+      html('p', { class: 'soft' }, this.words.t(used ? 'me.used.more' : 'me.over.more')),
+    ];
+  }
+
+  /** @param {AttendeeOffer} offer @param {number} now_us */
+  drawTimeLeft(offer, now_us) {
+    const left_s = (offer.expires_at_us - now_us) / 1e6;
+    const share = left_s / Math.max(1, (offer.expires_at_us - offer.at_us) / 1e6);
+    say(this.left, this.words.t('me.left', { time: minutesAndSeconds(left_s) }));
+    this.bar.style.transform = `scaleX(${Math.max(0, Math.min(1, share))})`;
+    this.card.classList.toggle('soon', left_s < SOON_S);
+  }
 }

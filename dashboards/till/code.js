@@ -1,28 +1,31 @@
-// A voucher code as people type it.
-// In: what stands in the field, from a keyboard or a scanner. Out: the code in groups of five, in capitals,
-// and the bare characters for the gateway. Refuses only what no code holds; whether it is one the gateway says.
+/**
+ * A voucher's code as people type it.
+ *
+ * In: what stands in the field, from a keyboard or a scanner. Out: the bare characters for the gateway, and
+ * two groups of capitals for the eye. It refuses only what no code holds; the rest is for the gateway to say.
+ */
 
-/** Characters of a code, and of each group. */
+/** Characters of a code, and of each group: five are typed without losing the place. */
 export const CODE_LEN = 10;
-const GROUP = 5;
+const GROUP_LEN = 5;
 
-/** The bare characters. What looks like 1 or 0 is that: codes have no I, L and O. */
+/** The bare characters. Codes have no I, L and O, so what looks like 1 or 0 is that. @param {string} typed */
 export function bare(typed) {
-  const characters = typed.toUpperCase().replace(/[^0-9A-Z]/g, "");
-  return characters.replace(/[IL]/g, "1").replace(/O/g, "0");
+  const characters = typed.toUpperCase().replace(/[^0-9A-Z]/g, '');
+  return characters.replace(/[IL]/g, '1').replace(/O/g, '0');
 }
 
-/** The code in groups. */
+/** In groups. @param {string} code */
 export function grouped(code) {
-  return code.match(new RegExp(`.{1,${GROUP}}`, "g"))?.join("-") ?? "";
+  return [code.slice(0, GROUP_LEN), code.slice(GROUP_LEN)].filter((group) => group !== '').join('-');
 }
 
-/** Puts what was typed into groups and keeps the cursor behind the same character. */
-export function tidyField(field) {
-  const before = bare(field.value.slice(0, field.selectionStart)).length;
-  const tidy = grouped(bare(field.value));
-  if (tidy === field.value) return;
-  field.value = tidy;
-  const cursor = before + Math.floor(Math.max(0, before - 1) / GROUP);
-  field.setSelectionRange(cursor, cursor);
+/** Groups what was typed and keeps the cursor behind the same character. @param {HTMLInputElement} input */
+export function groupTyped(input) {
+  const tidy = grouped(bare(input.value));
+  if (tidy === input.value) return;
+  const before = bare(input.value.slice(0, input.selectionStart ?? input.value.length)).length;
+  input.value = tidy;
+  const cursor = before > GROUP_LEN ? before + 1 : before;
+  input.setSelectionRange(cursor, cursor);
 }

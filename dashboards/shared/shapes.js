@@ -1,0 +1,42 @@
+/**
+ * Shapes of the API, for the type checker; no code. They are described at /api/openapi.json.
+ *
+ * @typedef {[number, number]} Point
+ * @typedef {{name: string, width_m: number, depth_m: number}} Floor
+ * @typedef {{name: string, floor: string, polygon: Point[]}} Zone
+ * @typedef {{floor: string, points: Point[], loss_db: number}} Wall
+ * @typedef {{name: string, floor: string, x_m: number, y_m: number, z_m: number}} Receiver
+ * @typedef {{name: string, floor: string, x_m: number, y_m: number}} Entrance
+ * @typedef {{name: string, floor: string, area: Point[], counter: Point[], servers: number,
+ *   wait_limit_s: number}} PlannedQueue
+ * @typedef {{name: string, floors: Floor[], zones: Zone[], walls: Wall[], receivers: Receiver[],
+ *   entrances: Entrance[], queues: PlannedQueue[]}} Venue
+ *
+ * @typedef {{kind: 'people', at_us: number, zone: string | null, people: number, low: number, high: number,
+ *   devices: number}} People
+ * @typedef {{kind: 'queue', at_us: number, queue: string, length: number, length_low: number,
+ *   length_high: number, wait_s: number | null, wait_low_s: number | null, wait_high_s: number | null,
+ *   arrivals_per_min: number | null, served_per_min: number | null, p_wait_over_limit: number | null,
+ *   p_wait_over_limit_15min: number | null}} Queue
+ * @typedef {{kind: 'heat', from_us: number, to_us: number, closed: boolean, floor: string, cell_m: number,
+ *   columns: number, rows: number, cells: [number, number][]}} Heat
+ * @typedef {{kind: 'fix', at_us: number, who: string, x_m: number, y_m: number, floor: string,
+ *   error_m: number, zone: string | null}} Fix
+ * @typedef {{kind: 'alert', at_us: number, alert: string, place: string, text: string,
+ *   active: boolean}} Alert
+ * @typedef {{kind: 'offer', at_us: number, voucher: string, attendee: string, campaign: string, stand: string,
+ *   text: string, percent: number, expires_at_us: number, state?: string}} Offer
+ * @typedef {{kind: 'voucher', at_us: number, voucher: string, campaign: string, stand: string, state: string,
+ *   reason: string | null}} Voucher
+ * @typedef {People | Queue | Heat | Fix | Alert | Offer | Voucher} Line
+ *
+ * @typedef {{at_us: number | null, age_s: number | null, report_every_s: number | null, venue: People | null,
+ *   zones: People[], queues: Queue[], heat: Heat[], alerts: Alert[], offers: Offer[], fixes: Fix[]}} State
+ * @typedef {{now_us: number, at_us: number | null, age_s: number | null,
+ *   report_every_s: number | null}} Pulse
+ * @typedef {{minute_us: number, samples: number, length_mean: number}} QueueMinute
+ * @typedef {{voucher: string, code: string, campaign: string, stand: string, text: string, percent: number,
+ *   at_us: number, expires_at_us: number, state: string, redeemed_at_us: number | null}} AttendeeOffer
+ */
+
+export {};
