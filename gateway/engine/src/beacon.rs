@@ -158,11 +158,13 @@ pub fn hear(payload: &[u8]) -> Heard {
     let (mut id, mut measured_power_dbm, mut guess) = (None, None, Guess::default());
     read(payload, |finding| match finding {
         Finding::Frame(frame) => {
-            if id.is_none() && (measured_power_dbm.is_none() || frame.id().is_some()) {
-                measured_power_dbm = frame.measured_power_dbm().or(measured_power_dbm);
-                id = frame.id();
-            }
             guess.weigh(frame.class());
+            if id.is_none() {
+                id = frame.id();
+                if id.is_some() || measured_power_dbm.is_none() {
+                    measured_power_dbm = frame.measured_power_dbm();
+                }
+            }
         }
         Finding::Hint(class, evidence) => guess.weigh((class, evidence)),
         Finding::Refused(_) => {}
