@@ -34,6 +34,9 @@ impl Draws {
     }
 }
 
+/// Encodes one payload of a kind.
+type Encode = fn(&mut Draws) -> Vec<u8>;
+
 fn structure(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
     let data = parts.concat();
     let mut structure = vec![data.len() as u8 + 1, kind];
@@ -110,7 +113,7 @@ fn decode(payload: &[u8]) {
 }
 
 fn decoding(criterion: &mut Criterion) {
-    let kinds: [(&str, fn(&mut Draws) -> Vec<u8>); 6] = [
+    let kinds: [(&str, Encode); 6] = [
         ("mix", mix),
         ("phone", phone),
         ("ibeacon", ibeacon),
