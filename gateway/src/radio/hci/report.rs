@@ -169,8 +169,8 @@ mod tests {
 
     #[test]
     fn several_legacy_reports_in_one_event() {
-        let event = "3e1d0202000166554433221103020106c50401aabbccddeeff0302 0a0b7f".replace(' ', "");
-        let (reports, malformed, _) = check(&[&event]);
+        let event = "3e1c0202000166554433221103020106c50401aabbccddeeff03020a0b7f";
+        let (reports, malformed, _) = check(&[event]);
         assert_eq!(reports, ["Some(11) Some(-59) [02, 01, 06]", "Some(ff) None [02, 0a, 0b]"]);
         assert_eq!(malformed, 0);
     }
