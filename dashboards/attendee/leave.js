@@ -9,7 +9,7 @@ import { byId, say } from '../shared/elements.js';
 
 /** @typedef {import('../shared/i18n/words.js').Words} Words */
 
-/** @param {string} path  of the attendee in the API @param {Words} words @param {() => void} stop  ends the stream */
+/** @param {string} path  of the attendee in the API @param {Words} words @param {() => void} stop  ends what keeps the page up to date */
 export function offerToLeave(path, words, stop) {
   const sure = /** @type {HTMLDialogElement} */ (byId('sure'));
   byId('leave').addEventListener('click', () => {

@@ -117,8 +117,11 @@ function showMember(attendee, words) {
     alive: (alive) => (byId('lost').hidden = alive),
     event: (name, data) => (name === 'pulse' ? page.clock.set(data.now_us) : fetchOffers()),
   });
-  setInterval(() => page.draw(), DRAW_EVERY_MS);
-  offerToLeave(path, words, stop);
+  const draws = setInterval(() => page.draw(), DRAW_EVERY_MS);
+  offerToLeave(path, words, () => {
+    clearInterval(draws);
+    stop();
+  });
 }
 
 async function start() {

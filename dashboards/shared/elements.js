@@ -1,7 +1,7 @@
 /**
  * Elements without markup strings: nothing from the network is ever read as HTML.
  *
- * In: a tag, attributes, children. Out: an element. Text children become text nodes.
+ * In: a tag, attributes, children. Out: an element. Text children become text nodes. It refuses markup.
  */
 
 const SVG = 'http://www.w3.org/2000/svg';

@@ -1,5 +1,7 @@
 /**
- * Shapes of the API, for the type checker; no code. They are described at /api/openapi.json.
+ * Shapes of the API, for the type checker.
+ *
+ * In: nothing. Out: types; they are described at /api/openapi.json. It refuses to hold code.
  *
  * @typedef {[number, number]} Point
  * @typedef {{name: string, width_m: number, depth_m: number}} Floor
@@ -25,7 +27,7 @@
  * @typedef {{kind: 'alert', at_us: number, alert: string, place: string, text: string,
  *   active: boolean}} Alert
  * @typedef {{kind: 'offer', at_us: number, voucher: string, attendee: string, campaign: string, stand: string,
- *   text: string, percent: number, expires_at_us: number, state?: string}} Offer
+ *   text: string, percent: number, expires_at_us: number, state?: string, changed_at_us?: number}} Offer
  * @typedef {{kind: 'voucher', at_us: number, voucher: string, campaign: string, stand: string, state: string,
  *   reason: string | null}} Voucher
  * @typedef {People | Queue | Heat | Fix | Alert | Offer | Voucher} Line

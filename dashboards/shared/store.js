@@ -2,7 +2,7 @@
  * What the staff page knows: one small store that every view draws from.
  *
  * In: the snapshot, lines of the stream, pulses. Out: figures by name, and a word to the views once a frame
- * about what changed. An older line never replaces a newer one. Lists have limits, as on the gateway.
+ * about what changed. It refuses an older line where it has a newer one. Lists have limits, as on the gateway.
  */
 
 /** @typedef {import('./shapes.js').State} State */
@@ -14,6 +14,7 @@
 /** @typedef {import('./shapes.js').Alert} Alert */
 /** @typedef {import('./shapes.js').Fix} Fix */
 /** @typedef {import('./shapes.js').Offer} Offer */
+/** @typedef {import('./shapes.js').Voucher} Voucher */
 /** @typedef {import('./shapes.js').QueueMinute} QueueMinute */
 /** @typedef {'people' | 'queues' | 'history' | 'heat' | 'alerts' | 'offers' | 'fixes' | 'pulse'} Part */
 
@@ -22,6 +23,8 @@ const HISTORY_MINUTES = 60;
 const MINUTE_US = 60_000_000;
 /** Latest offers kept, as on the gateway. */
 const OFFERS_MAX = 50;
+/** Refusals at tills are only told as they happen; the latest few show a pattern. */
+const REFUSALS_MAX = 10;
 /** A position older than this is no longer where somebody is; the gateway's limit. */
 const FIX_FOR_US = 60_000_000;
 /** What staff must act on first. */
@@ -42,6 +45,8 @@ export class Store {
   alerts = new Map();
   /** Newest first. @type {Offer[]} */
   offers = [];
+  /** Refusals at tills since the page began, newest first. @type {Voucher[]} */
+  refusals = [];
   /** @type {Map<string, Fix>} */
   fixes = new Map();
   /** @type {Pulse | null} */
@@ -98,13 +103,13 @@ export class Store {
         this.fixes.set(line.who, newer(this.fixes.get(line.who), line));
         return this.#say('fixes');
       case 'offer':
+        // The line may be in the snapshot too.
+        if (this.offers.some((offer) => offer.voucher === line.voucher)) return undefined;
         this.offers = [{ ...line, state: 'issued' }, ...this.offers].slice(0, OFFERS_MAX);
         return this.#say('offers');
       case 'voucher':
-        if (line.state === 'refused') return undefined;
-        this.offers = this.offers.map((offer) => {
-          return offer.voucher === line.voucher ? { ...offer, state: line.state } : offer;
-        });
+        if (line.state === 'refused') this.refusals = [line, ...this.refusals].slice(0, REFUSALS_MAX);
+        else this.#change(line);
         return this.#say('offers');
       default:
         return undefined;
@@ -146,6 +151,12 @@ export class Store {
   followed() {
     const now_us = this.pulse?.at_us ?? 0;
     return [...this.fixes.values()].filter((fix) => fix.at_us > now_us - FIX_FOR_US);
+  }
+
+  /** @param {Voucher} change */
+  #change({ voucher, state, at_us }) {
+    const changed = (/** @type {Offer} */ offer) => ({ ...offer, state, changed_at_us: at_us });
+    this.offers = this.offers.map((offer) => (offer.voucher === voucher ? changed(offer) : offer));
   }
 
   /** @param {Heat} heat */

@@ -1,7 +1,8 @@
 /**
  * Alerts, those that most need somebody first.
  *
- * An alert keeps its element while it holds, so that a screen reader reads it once.
+ * In: what holds now. Out: a sentence each, with what to do. An alert keeps its element while it holds, so that a
+ * screen reader reads it once. It refuses to be empty: that nothing is wrong is said too.
  */
 
 import { byId, html } from '../shared/elements.js';

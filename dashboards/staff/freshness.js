@@ -1,7 +1,8 @@
 /**
  * How old the figures are: a quiet line that turns loud when they are too old.
  *
- * Old means: the stream stands still, or a report is five seconds overdue.
+ * In: pulses, and whether the stream is alive. Out: the age in words. Old means: the stream stands still, or a
+ * report is five seconds overdue. It refuses to look live when it is not.
  */
 
 import { byId, say } from '../shared/elements.js';

@@ -1,8 +1,8 @@
 /**
  * The heat layer: how many people were where, as colour below the plan.
  *
- * In: heat windows. Out: pixels of a canvas, one per cell, which the browser smooths. The scale is fixed, so
- * that a colour means the same all day: from nobody to one person per square metre, where a crowd gets
+ * In: heat windows. Out: pixels of a canvas, one per cell, which the browser smooths. It refuses a scale that
+ * moves, so that a colour means the same all day: from nobody to one person per square metre, where a crowd gets
  * uncomfortable (Fruin's level of service D begins near it).
  */
 

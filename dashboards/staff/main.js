@@ -1,5 +1,7 @@
 /**
  * The staff page: fetches the floor plan, watches the live stream, hands both to the views.
+ *
+ * In: the API. Out: the page. It refuses to give up: a gateway that restarts is found again by itself.
  */
 
 import { watch } from '../shared/stream.js';
@@ -16,6 +18,9 @@ import { showVouchers } from './vouchers.js';
 
 /** Four pulses missed: the stream stands still. */
 const SILENCE_MS_MAX = 4_000;
+
+/** Pause before asking again for the floor plan, ms. */
+const AGAIN_AFTER_MS = 3_000;
 
 /** @param {string} path @returns {Promise<any>} */
 async function fetched(path) {
@@ -34,10 +39,20 @@ async function fetchHistory(store, queues) {
   );
 }
 
+/** The floor plan, as soon as the gateway gives it. @returns {Promise<import('../shared/shapes.js').Venue>} */
+async function fetchVenue() {
+  for (;;) {
+    const venue = await fetched('/api/v1/venue').catch(() => undefined);
+    byId('trouble').hidden = venue !== undefined;
+    if (venue) return venue;
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER_MS));
+  }
+}
+
 async function start() {
-  const [words, venue] = await Promise.all([Words.load(), fetched('/api/v1/venue')]);
+  const [words, venue] = await Promise.all([Words.load(), fetchVenue()]);
   const store = new Store();
-  const queues = venue.queues.map((/** @type {{name: string}} */ queue) => queue.name);
+  const queues = venue.queues.map((queue) => queue.name);
   byId('venue').textContent = venue.name;
   document.title = `${venue.name} · ${words.t('staff.title')}`;
 

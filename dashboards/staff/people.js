@@ -1,5 +1,8 @@
 /**
  * How many people are here: the line at the top, and the table that says what the map shows.
+ *
+ * In: people lines. Out: whole people with the interval that holds in nine cases of ten. It refuses decimals,
+ * which the estimate does not have.
  */
 
 import { byId, html, say } from '../shared/elements.js';
@@ -11,18 +14,18 @@ import { byId, html, say } from '../shared/elements.js';
 
 /** @param {Store} store @param {Venue} venue @param {Words} words */
 export function showPeople(store, venue, words) {
-  const figures = { strong: html('strong'), word: html('span'), interval: html('span', { class: 'soft' }) };
+  const figures = { strong: html('strong', { id: 'venue-people' }), word: html('span'), interval: html('span', { class: 'soft' }) };
   byId('people').append(figures.strong, ' ', figures.word, ' ', figures.interval);
   const several = venue.floors.length > 1;
   /** @type {Map<string | null, HTMLTableCellElement[]>} */
   const cells = new Map();
   const row = (/** @type {string | null} */ zone, /** @type {string} */ name, /** @type {string} */ floor) => {
-    const figures = [html('td'), html('td')];
+    const figures = [html('td'), html('td'), html('td')];
     cells.set(zone, figures);
     const floors = several ? [html('td', {}, floor)] : [];
     return html('tr', {}, html('th', { scope: 'row' }, name), ...floors, ...figures);
   };
-  const keys = ['table.zone', ...(several ? ['table.floor'] : []), 'table.people', 'table.interval'];
+  const keys = ['table.zone', ...(several ? ['table.floor'] : []), 'table.people', 'table.interval', 'table.devices'];
   const heads = keys.map((key) => html('th', { scope: 'col' }, words.t(key)));
   const rows = venue.zones.map((zone) => row(zone.name, zone.name, zone.floor));
   const total = row(null, words.t('table.total'), '');
@@ -33,21 +36,23 @@ export function showPeople(store, venue, words) {
   store.draw((changed) => {
     if (!changed.has('people')) return;
     header(figures, store.venue, words);
-    for (const [zone, [count, interval]] of cells) {
+    for (const [zone, [count, interval, devices]] of cells) {
       const people = zone === null ? store.venue : store.zones.get(zone);
       say(count, people ? words.count(people.people) : '–');
       say(interval, people ? words.interval(people.low, people.high) : '–');
+      say(devices, people ? words.count(people.devices) : '–');
     }
   });
 }
 
 /**
- * @param {{strong: Element, word: Element, interval: Element}} figures
+ * @param {{strong: HTMLElement, word: Element, interval: Element}} figures
  * @param {People | null} people
  * @param {Words} words
  */
 function header(figures, people, words) {
   if (!people) return say(figures.word, words.t('staff.people.none'));
+  figures.strong.dataset.people = String(people.people);
   say(figures.strong, words.count(people.people));
   say(figures.word, words.t('staff.people', { n: Math.round(people.people) }));
   return say(figures.interval, words.interval(people.low, people.high));

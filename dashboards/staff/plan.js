@@ -2,7 +2,8 @@
  * The floor plan with its figures: zones, walls, queues, entrances, receivers, followed attendees.
  *
  * In: the venue and the store. Out: one drawing per floor, in metres, y up as in the floor plan. Drawn once;
- * then only texts, classes and dots change. Labels keep their size on the screen however large the floor is.
+ * then only texts, classes and dots change. Labels keep their size on the screen however large the floor is. It
+ * refuses names as markup.
  */
 
 import { byId, html, say, svg } from '../shared/elements.js';
@@ -17,6 +18,10 @@ import { DENSITY_FULL, drawHeat, opacity, windowsShown } from './heat.js';
 
 /** A drawing is at most this share of the window's height, so that it is seen whole. */
 const HEIGHT_SHARE = 0.78;
+/** "12 · 10 min" needs this many pixels. */
+const QUEUE_LABEL_PX = 100;
+/** Half the side of the ground that labels leave to a receiver's sign, metres. */
+const SIGN_M = 0.6;
 
 /** @param {Store} store @param {Venue} venue @param {Words} words */
 export function showPlan(store, venue, words) {
@@ -83,10 +88,16 @@ function fit(drawing) {
   drawing.setScale(width_m / width);
 }
 
+/** The ground a receiver's sign covers. @param {{x_m: number, y_m: number}} receiver @returns {Point[]} */
+function around({ x_m, y_m }) {
+  const [left, right, bottom, top] = [x_m - SIGN_M, x_m + SIGN_M, y_m - SIGN_M, y_m + SIGN_M];
+  return [[left, bottom], [right, bottom], [right, top], [left, top]];
+}
+
 class Drawing {
-  /** @type {Map<string, {box: SVGGElement, lines: SVGTextElement[], room_m: number}>} */
+  /** @type {Map<string, {box: SVGGElement, lines: SVGTextElement[], title: Element, room_m: number}>} */
   zones = new Map();
-  /** @type {Map<string, {shape: SVGElement, text: SVGTextElement, title: Element}>} */
+  /** @type {Map<string, {shape: SVGElement, text: SVGTextElement, title: Element, width_m: number}>} */
   queues = new Map();
   /** @type {Map<string, {ring: SVGElement, title: Element}>} */
   receivers = new Map();
@@ -97,22 +108,26 @@ class Drawing {
 
   /** @param {Venue} venue @param {Floor} floor @param {Words} words */
   constructor(venue, floor, words) {
-    [this.floor, this.words] = [floor, words];
+    this.floor = floor;
+    this.words = words;
     const here = (/** @type {{floor: string}} */ thing) => thing.floor === floor.name;
     const queues = venue.queues.filter(here);
-    const clear = queues.flatMap((queue) => [queue.area, queue.counter]);
+    const heard = venue.receivers.filter(here).map(around);
+    const walls = venue.walls.filter(here).flatMap(({ points }) => points.slice(1).map((point, index) => [points[index], point]));
+    const clear = [...queues.flatMap((queue) => [queue.area, queue.counter]), ...heard, ...walls];
     this.root = svg('svg', { viewBox: `0 0 ${floor.width_m} ${floor.depth_m}`, role: 'img' });
     this.root.setAttribute('aria-label', words.t('staff.plan.label', { floor: floor.name }));
     this.root.append(
       svg('rect', { class: 'outline', width: floor.width_m, height: floor.depth_m }),
       ...venue.zones.filter(here).map((zone) => this.polygon(zone.polygon, 'zone')),
-      ...queues.flatMap((queue) => this.queue(queue)),
+      ...queues.flatMap((queue) => this.queue(queue, heard)),
       ...venue.walls.filter(here).map((wall) => this.wall(wall.points)),
       ...venue.entrances.filter(here).map((entrance) => this.entrance(entrance)),
       ...venue.receivers.filter(here).map((receiver) => this.receiver(receiver)),
+      // Below the labels: a dot may hide behind a figure, but no figure behind a dot.
+      this.followed,
       ...venue.zones.filter(here).map((zone) => this.zone(zone, clear)),
       ...[...this.queues.values()].map(({ text }) => text),
-      this.followed,
     );
   }
 
@@ -131,15 +146,16 @@ class Drawing {
     return svg('polyline', { class: 'wall', points: points.map((point) => this.flip(point).join()).join(' ') });
   }
 
-  /** @param {import('../shared/shapes.js').PlannedQueue} queue */
-  queue(queue) {
+  /** @param {import('../shared/shapes.js').PlannedQueue} queue @param {Point[][]} clear */
+  queue(queue, clear) {
     const title = svg('title', {}, queue.name);
     const shape = this.polygon(queue.area, 'queue');
     shape.append(title);
-    const { x_m, y_m } = labelPlace(queue.area);
+    const { x_m, y_m } = labelPlace(queue.area, clear);
     const [x, y] = this.flip([x_m, y_m]);
     const text = svg('text', { class: 'waiting', x, y, dy: '0.35em' });
-    this.queues.set(queue.name, { shape, text, title });
+    const xs = queue.area.map(([x]) => x);
+    this.queues.set(queue.name, { shape, text, title, width_m: Math.max(...xs) - Math.min(...xs) });
     return [shape, this.polygon(queue.counter, 'counter')];
   }
 
@@ -149,8 +165,10 @@ class Drawing {
     const [x, y] = this.flip([x_m, y_m]);
     const lines = ['name', 'count', 'interval'].map((kind) => svg('text', { class: kind }));
     lines[0].textContent = zone.name;
-    const box = svg('g', { transform: `translate(${x} ${y})` }, ...lines);
-    this.zones.set(zone.name, { box, lines, room_m });
+    lines[1].append(svg('tspan', { class: 'about' }), svg('tspan'));
+    const title = svg('title', {}, zone.name);
+    const box = svg('g', { transform: `translate(${x} ${y})`, 'data-zone': zone.name }, title, ...lines);
+    this.zones.set(zone.name, { box, lines, title, room_m });
     return box;
   }
 
@@ -210,17 +228,13 @@ class Drawing {
 
   /** @param {Store} store */
   draw(store) {
-    for (const [name, { lines }] of this.zones) {
-      const people = store.zones.get(name);
-      say(lines[1], people ? this.words.count(people.people) : '–');
-      say(lines[2], people ? this.words.interval(people.low, people.high) : '');
-    }
-    for (const [name, { shape, text, title }] of this.queues) {
+    for (const [name, zone] of this.zones) this.drawZone(name, zone, store.zones.get(name));
+    for (const [name, { shape, text, title, width_m }] of this.queues) {
       const queue = store.queues.get(name);
       const over = store.hasAlert('queue-over-limit', name);
       shape.classList.toggle('over', over);
       text.classList.toggle('over', over);
-      say(text, queue ? this.words.count(queue.length) : '');
+      say(text, queue ? this.queueLabel(queue, width_m) : '');
       const waiting = queue ? this.words.t('queue.waiting', { n: Math.round(queue.length) }) : '';
       say(title, `${name}: ${waiting}`);
     }
@@ -230,6 +244,30 @@ class Drawing {
       say(title, this.words.t(silent ? 'plan.receiver.silent' : 'plan.receiver', { name }));
     }
     this.drawFollowed(store);
+  }
+
+  /**
+   * @param {string} name
+   * @param {{box: SVGGElement, lines: SVGTextElement[], title: Element}} zone
+   * @param {import('../shared/shapes.js').People | undefined} people
+   */
+  drawZone(name, { box, lines, title }, people) {
+    const [about, figure] = lines[1].children;
+    if (!people) return say(figure, '–');
+    const interval = this.words.interval(people.low, people.high);
+    const count = this.words.count(people.people);
+    box.dataset.people = String(people.people);
+    say(about, `${this.words.t('plan.about')} `);
+    say(figure, count);
+    say(lines[2], interval);
+    return say(title, this.words.t('plan.zone', { zone: name, n: count, interval }));
+  }
+
+  /** Length and, where there is room, the wait. @param {import('../shared/shapes.js').Queue} queue @param {number} width_m */
+  queueLabel(queue, width_m) {
+    const length = this.words.count(queue.length);
+    if (queue.wait_s === null || width_m / this.m_per_px < QUEUE_LABEL_PX) return length;
+    return this.words.t('queue.short', { n: length, wait: this.words.shortWait(queue.wait_s) });
   }
 
   /** @param {Store} store */

@@ -1,8 +1,8 @@
 /**
  * Queues as what they are to people: how long one waits, how many stand there, whether it grows.
  *
- * The one that needs somebody first comes first. Places change at most every few seconds, so that a card can
- * be read before it moves.
+ * In: queue states and their last hour. Out: cards; the one that needs somebody first comes first. Places change
+ * at most every few seconds, so that a card can be read before it moves. It refuses a wait nobody knows yet.
  */
 
 import { byId, html, say, svg } from '../shared/elements.js';
@@ -19,6 +19,9 @@ import { trend } from './trend.js';
 const ORDER_FOR_MS = 10_000;
 /** The curve's height stands for at least this many people, so that one person is no mountain. */
 const SPARK_PEOPLE_MIN = 10;
+/** From this share of its limit on, or this chance to be over it soon, a queue is near its limit. */
+const NEAR_SHARE = 0.8;
+const NEAR_CHANCE = 0.5;
 const ARROWS = { rising: '↗', falling: '↘', steady: '→' };
 
 /** @param {Store} store @param {Venue} venue @param {Words} words */
@@ -56,21 +59,21 @@ class Card {
     this.limit_min = Math.round(planned.wait_limit_s / 60);
     this.limit_s = planned.wait_limit_s;
     this.flag = html('span', { class: 'flag' });
-    this.wait = html('p', { class: 'wait' });
+    this.wait = html('span', { class: 'wait' });
+    this.waitWord = html('span', { class: 'soft' });
     this.people = html('span');
     this.range = html('span', { class: 'soft' });
     this.trend = html('span', { class: 'trend' });
-    this.chance = html('p', { class: 'chance' });
+    this.chance = html('p', { class: 'chance', title: words.t('queue.chance.full', { minutes: this.limit_min }) });
     this.spark = svg('svg', { class: 'spark', viewBox: '0 0 59 1', preserveAspectRatio: 'none', role: 'img' });
     this.spark.setAttribute('aria-label', words.t('queue.history'));
     this.item = html(
       'li',
-      { class: 'card' },
+      { class: 'card', 'data-queue': planned.name },
       html('div', { class: 'head' }, html('h3', {}, planned.name), this.flag),
-      this.wait,
+      html('div', { class: 'body' }, html('p', {}, this.wait, ' ', this.waitWord), this.spark),
       html('p', { class: 'length' }, this.people, this.range, this.trend),
       this.chance,
-      this.spark,
     );
   }
 
@@ -79,14 +82,20 @@ class Card {
     const queue = store.queues.get(this.name);
     this.over = store.hasAlert('queue-over-limit', this.name);
     this.item.classList.toggle('over', this.over);
-    say(this.flag, this.over ? this.words.t('queue.over') : '');
     if (!queue) return say(this.wait, this.words.t('queue.unknown'));
     this.need = need(queue, this.over, this.limit_s);
+    const near = !this.over && isNear(queue, this.limit_s);
+    say(this.flag, this.over ? this.words.t('queue.over') : near ? this.words.t('queue.near') : '');
+    this.item.dataset.length = String(queue.length);
+    if (queue.wait_s === null) delete this.item.dataset.waitS;
+    else this.item.dataset.waitS = String(queue.wait_s);
     const count = Math.round(queue.length);
     const nobody = count === 0 && Math.round(queue.length_high) === 0;
     const history = store.history.get(this.name) ?? [];
     const way = nobody ? undefined : trend(history);
     say(this.wait, this.words.wait(queue));
+    this.wait.classList.toggle('unknown', queue.wait_s === null);
+    say(this.waitWord, queue.wait_s === null || this.words.isNoWait(queue) ? '' : this.words.t('wait.word'));
     say(this.people, nobody ? this.words.t('queue.nobody') : this.words.t('queue.about', { n: count }));
     say(this.range, nobody ? '' : this.words.interval(queue.length_low, queue.length_high));
     say(this.trend, way ? `${ARROWS[way]} ${this.words.t(`queue.${way}`)}` : '');
@@ -105,6 +114,11 @@ class Card {
     if (this.chance.textContent === text) return;
     this.chance.replaceChildren(...(text ? [`${title}: `, html('b', {}, parts.join(', '))] : []));
   }
+}
+
+/** @param {Queue} queue @param {number} limit_s */
+function isNear({ wait_s, p_wait_over_limit_15min: later }, limit_s) {
+  return (wait_s ?? 0) > NEAR_SHARE * limit_s || (later ?? 0) >= NEAR_CHANCE;
 }
 
 /**

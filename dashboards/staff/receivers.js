@@ -1,5 +1,8 @@
 /**
- * Whether every receiver hears; one line while they all do.
+ * Whether every receiver hears.
+ *
+ * In: alerts. Out: one line while they all hear, and each by name for who opens it. It refuses to say that one
+ * hears before anything was heard.
  */
 
 import { byId, html, say } from '../shared/elements.js';

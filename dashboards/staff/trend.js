@@ -1,7 +1,7 @@
 /**
  * Whether a queue grows.
  *
- * In: minutes of its length. Out: rising, falling or steady, or nothing where too little is known. The last
+ * In: minutes of its length. Out: rising, falling or steady. It refuses a word where too little is known. The last
  * three minutes against the three that began eight minutes ago: long enough that one group is no trend, short enough
  * to open a till in time.
  */

@@ -62,7 +62,7 @@ class Till {
     const code = bare(input('code').value);
     if (code.length !== CODE_LEN) {
       const why = this.words.t('till.short', { n: CODE_LEN, typed: code.length });
-      return this.show('error', this.words.t('till.unclear'), '', why);
+      return this.show('error', this.words.t('till.incomplete'), '', why);
     }
     if (this.open.code !== code) this.open = { code, request_id: newIdentity() };
     const button = /** @type {HTMLButtonElement} */ (byId('redeem'));

@@ -2,7 +2,8 @@
  * Words and numbers in the reader's language.
  *
  * In: a key with its slots, a number, a time. Out: text. A language is one file beside this one with the
- * keys of `en.js`; it is loaded only when chosen. Numbers are rounded to what is known: nobody waits 6.37 min.
+ * keys of `en.js`; it is loaded only when chosen. It
+ * refuses more digits than are known: nobody waits 6.37 min.
  */
 
 /** Languages there are: add a file and its name here. */
@@ -107,10 +108,20 @@ export class Words {
     if (wait_s === null) return this.t('wait.unknown');
     const low = Math.round((wait_low_s ?? wait_s) / 60);
     const high = Math.round((wait_high_s ?? wait_s) / 60);
-    if (wait_s < 1 && high === 0) return this.t('wait.none');
+    if (this.isNoWait({ wait_s, wait_low_s, wait_high_s })) return this.t('wait.none');
     if (high === 0) return this.t('wait.short');
     if (low === high) return this.t('wait.about', { minutes: high });
     return this.t('wait.interval', { interval: this.interval(low, high) });
+  }
+
+  /** @param {{wait_s: number | null, wait_low_s: number | null, wait_high_s: number | null}} queue */
+  isNoWait({ wait_s, wait_high_s }) {
+    return wait_s !== null && wait_s < 1 && Math.round((wait_high_s ?? wait_s) / 60) === 0;
+  }
+
+  /** The likeliest wait alone, "6 min". @param {number} wait_s */
+  shortWait(wait_s) {
+    return wait_s < 30 ? this.t('wait.under') : this.t('wait.min', { minutes: Math.round(wait_s / 60) });
   }
 
   /** A length of time: "8 s", "3 min", "2 h". @param {number} seconds */
