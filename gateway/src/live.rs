@@ -144,8 +144,8 @@ impl Live {
             shown.counts.vouchers_unreadable += 1;
             return;
         };
-        // A refusal at a till changes nothing for the holder.
-        if change.state != "refused" {
+        // The offer itself has told of its issue, and a refusal at a till changes nothing for the holder.
+        if !matches!(change.state.as_str(), "issued" | "refused") {
             if let Some(shown_offer) = shown.offers.iter_mut().find(|shown| *shown.offer.voucher == *change.voucher) {
                 shown_offer.state.clone_from(&change.state);
             }
@@ -201,6 +201,12 @@ impl Live {
     /// How old the figures are now.
     pub fn pulse(&self) -> Pulse {
         self.lock().pulse(Instant::now())
+    }
+
+    /// People and queues as shown now, for metrics: the venue, zones and queues in the venue's order.
+    pub fn figures(&self) -> (Vec<People>, Vec<QueueState>) {
+        let shown = self.lock();
+        (shown.people.values().cloned().collect(), shown.queues.values().cloned().collect())
     }
 
     /// Counts a stream that fell behind.
