@@ -12,7 +12,7 @@
 /** People per square metre at full colour. */
 export const DENSITY_FULL = 1;
 /** Opacity at full colour; the plan must stay readable through it. */
-const ALPHA_FULL = 0.85;
+const ALPHA_FULL = 0.7;
 /** A running window younger than this is shown together with the one before. */
 const YOUNG_US = 5 * 60_000_000;
 

@@ -1,7 +1,7 @@
 /**
  * Queues as what they are to people: how long one waits, how many stand there, whether it grows.
  *
- * In: queue states and their last hour. Out: cards; the one that needs somebody first comes first. Places change
+ * In: queue states and their last minutes. Out: cards; the one that needs somebody first comes first. Places change
  * at most every few seconds, so that a card can be read before it moves. It refuses a wait nobody knows yet.
  */
 
@@ -15,6 +15,8 @@ import { trend } from './trend.js';
 /** @typedef {import('../shared/shapes.js').Venue} Venue */
 /** @typedef {import('../shared/i18n/words.js').Words} Words */
 
+/** What the curve shows: long enough to see a rush begin, short enough to see it in. */
+const SPARK_MINUTES = 30;
 /** How long the order stays at least, ms. */
 const ORDER_FOR_MS = 10_000;
 /** The curve's height stands for at least this many people, so that one person is no mountain. */
@@ -65,8 +67,8 @@ class Card {
     this.range = html('span', { class: 'soft' });
     this.trend = html('span', { class: 'trend' });
     this.chance = html('p', { class: 'chance', title: words.t('queue.chance.full', { minutes: this.limit_min }) });
-    this.spark = svg('svg', { class: 'spark', viewBox: '0 0 59 1', preserveAspectRatio: 'none', role: 'img' });
-    this.spark.setAttribute('aria-label', words.t('queue.history'));
+    this.spark = svg('svg', { class: 'spark', viewBox: `0 0 ${SPARK_MINUTES} 1`, preserveAspectRatio: 'none', role: 'img' });
+    this.spark.setAttribute('aria-label', words.t('queue.history', { n: SPARK_MINUTES }));
     this.item = html(
       'li',
       { class: 'card', 'data-queue': planned.name },
@@ -131,16 +133,16 @@ function need(queue, over, limit_s) {
 }
 
 /**
- * The last hour, one point a minute, now at the right end.
+ * The last minutes, one point each, now at the right end.
  * @param {SVGSVGElement} spark @param {QueueMinute[]} history @param {number} now_us
  */
 function drawSpark(spark, history, now_us) {
   const top = Math.max(SPARK_PEOPLE_MIN, ...history.map((minute) => minute.length_mean));
   const points = history
-    .map((minute) => ({ x: 59 - Math.floor((now_us - minute.minute_us) / 60e6), y: 1 - minute.length_mean / top }))
+    .map((minute) => ({ x: SPARK_MINUTES - Math.floor((now_us - minute.minute_us) / 60e6), y: 1 - minute.length_mean / top }))
     .filter(({ x }) => x >= 0);
-  const line = points.map(({ x, y }, index) => `${index === 0 ? 'M' : 'L'}${Math.min(x, 59)} ${y.toFixed(3)}`).join('');
-  const parts = [svg('path', { class: 'base', d: 'M0 1H59' })];
+  const line = points.map(({ x, y }, index) => `${index === 0 ? 'M' : 'L'}${Math.min(x, SPARK_MINUTES)} ${y.toFixed(3)}`).join('');
+  const parts = [svg('path', { class: 'base', d: `M0 1H${SPARK_MINUTES}` })];
   if (points.length > 1) {
     parts.push(svg('path', { class: 'area', d: `${line}V1H${points[0].x}Z` }), svg('path', { class: 'line', d: line }));
   }

@@ -12,6 +12,7 @@ export default {
   'wait.none': 'keine Wartezeit',
   'wait.short': 'unter 1 min',
   'wait.about': 'etwa {minutes} min',
+  'wait.upto': 'bis {minutes} min',
   'wait.interval': '{interval} min',
   'wait.word': 'Wartezeit',
   'wait.min': '{minutes} min',
@@ -54,7 +55,7 @@ export default {
   'queue.now': 'jetzt',
   'queue.in15': 'in 15 min',
   'queue.rates': 'je Minute kommen {arrivals}, bedient werden {served}',
-  'queue.history': 'Länge in der letzten Stunde',
+  'queue.history': 'Länge in den letzten {n} Minuten',
   'queue.waiting': '{n} warten',
   'queue.short': '{n} · {wait}',
 

@@ -12,6 +12,7 @@ export default {
   'wait.none': 'no wait',
   'wait.short': 'under 1 min',
   'wait.about': 'about {minutes} min',
+  'wait.upto': 'up to {minutes} min',
   'wait.interval': '{interval} min',
   'wait.word': 'wait',
   'wait.min': '{minutes} min',
@@ -54,7 +55,7 @@ export default {
   'queue.now': 'now',
   'queue.in15': 'in 15 min',
   'queue.rates': '{arrivals} come and {served} are served a minute',
-  'queue.history': 'Length over the last hour',
+  'queue.history': 'Length over the last {n} minutes',
   'queue.waiting': '{n} waiting',
   'queue.short': '{n} · {wait}',
 

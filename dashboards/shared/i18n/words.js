@@ -101,7 +101,8 @@ export class Words {
   }
 
   /**
-   * A wait with its interval: "no wait", "under 1 min", "about 6 min", "6–8 min".
+   * A wait with its interval: "no wait", "under 1 min", "up to 3 min", "about 6 min",
+   * "6–8 min".
    * @param {{wait_s: number | null, wait_low_s: number | null, wait_high_s: number | null}} queue
    */
   wait({ wait_s, wait_low_s, wait_high_s }) {
@@ -110,6 +111,7 @@ export class Words {
     const high = Math.round((wait_high_s ?? wait_s) / 60);
     if (this.isNoWait({ wait_s, wait_low_s, wait_high_s })) return this.t('wait.none');
     if (high === 0) return this.t('wait.short');
+    if (low === 0) return this.t('wait.upto', { minutes: high });
     if (low === high) return this.t('wait.about', { minutes: high });
     return this.t('wait.interval', { interval: this.interval(low, high) });
   }
