@@ -1,12 +1,13 @@
 //! What a running demo may cost, and how it ends.
 //!
-//! In: the demo. Out: failures where it takes too much memory, does not end within two seconds of Ctrl-C,
-//! or leaves anything unflushed.
+//! In: the demo and the simulator. Out: failures where the demo takes too much memory, does not end within
+//! two seconds of Ctrl-C or leaves anything unflushed, or where the simulator is too slow.
 
 use crate::http;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
-use std::time::Duration;
+use std::process::Command;
+use std::time::{Duration, Instant};
 use venue_tests::demo::Running;
 use venue_tests::{programs, skip, waiting};
 
@@ -60,6 +61,21 @@ fn the_demo_fits_in_little_memory() {
     assert!(people_seen(&demo), "the demo counts somebody");
     println!("resident {largest:.0} MiB");
     assert!(largest < RESIDENT_MAX_MIB, "{largest:.0} MiB");
+}
+
+#[test]
+fn the_simulator_is_fifty_times_faster_than_the_lunch_rush() {
+    const SIMULATED_S: f64 = 900.0;
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(programs::simulator());
+    command.args(["run", "--scenario", "lunch_rush", "--for", &SIMULATED_S.to_string()]);
+    command.arg("--out").arg(folder.path().join("recording.jsonl.zst"));
+    command.arg("--truth").arg(folder.path().join("truth.jsonl"));
+    let began = Instant::now();
+    programs::run(&mut command, b"", programs::PATIENCE).and_then(|ended| ended.succeeded("simulate")).expect("runs");
+    let times = SIMULATED_S / began.elapsed().as_secs_f64();
+    println!("{times:.0} times real time");
+    assert!(times >= 50.0, "{times:.0} times real time");
 }
 
 #[test]
