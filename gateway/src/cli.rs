@@ -112,8 +112,14 @@ impl From<std::io::Error> for Failure {
     }
 }
 
+/// What is logged unless `RUST_LOG` says otherwise: what people must act on, and our own milestones. The embedded
+/// broker logs every client that leaves as an error, so it is kept quiet.
+const LOGGED: &str = "warn,venue_gateway=info,rumqttd=off";
+
 /// Runs a command and tells how it ended.
 pub fn run(arguments: Arguments) -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| LOGGED.into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
     match dispatch(arguments.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Configuration(lines)) => {

@@ -74,6 +74,15 @@ impl Clock {
         Self::Scaled { start: wall_now(), begun: wall_instant(), speed }
     }
 
+    /// The same, but begun no earlier than what is already stored: event time never runs backwards over a
+    /// restart of a demo that ran ahead of the wall.
+    pub fn not_before(self, stored: Timestamp) -> Self {
+        match self {
+            Self::Wall => Self::Wall,
+            Self::Scaled { start, begun, speed } => Self::Scaled { start: start.max(stored), begun, speed },
+        }
+    }
+
     /// The event time now.
     pub fn now(&self) -> Timestamp {
         match self {

@@ -123,6 +123,7 @@ impl Session {
         let joined = runtime.block_on(store.attendees()).map_err(|error| anyhow::anyhow!("{error}"))?;
         let joined = joined.into_iter().filter_map(registration_of);
         let engine = new_engine(&config, &venue, joined.chain(registrations))?;
+        let clock = clock.not_before(Timestamp::from_micros(store.event_time_us()));
         let (engine, engine_thread) = runtime::spawn(engine, clock, store.clone())?;
         let (shutdown, ending) = watch::channel(false);
         let broker = start_broker(&config)?;
