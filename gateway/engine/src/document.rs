@@ -15,6 +15,9 @@ const FAULTS_MAX: usize = 50;
 /// Longest document read, so that a wrong path to a huge file cannot fill memory.
 pub const DOCUMENT_LEN_MAX: usize = 4 << 20;
 
+/// How a fault of the syntax begins.
+const NOT_TOML: &str = "not TOML: ";
+
 /// One thing wrong in a document, and how to mend it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fault {
@@ -33,6 +36,7 @@ impl fmt::Display for Fault {
 /// A parsed document with the faults found so far.
 pub struct Document<'i> {
     root: Spanned<DeTable<'i>>,
+    is_toml: bool,
     line_starts: Vec<usize>,
     faults: RefCell<Vec<Fault>>,
 }
@@ -43,10 +47,11 @@ impl<'i> Document<'i> {
         let text = if text.len() > DOCUMENT_LEN_MAX { "" } else { text };
         let (root, errors) = DeTable::parse_recoverable(text);
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        let document = Self { root, line_starts, faults: RefCell::default() };
+        let is_toml = errors.is_empty();
+        let document = Self { root, is_toml, line_starts, faults: RefCell::default() };
         for error in errors {
             let line = error.span().map_or(0, |span| document.line_of(span.start));
-            document.fault(line, format!("not TOML: {}", error.message().replace('\n', ", ")));
+            document.fault(line, format!("{NOT_TOML}{}", error.message().replace('\n', ", ")));
         }
         document
     }
@@ -64,9 +69,11 @@ impl<'i> Document<'i> {
         }
     }
 
-    /// The value if nothing was wrong, else all faults in the order of their lines.
+    /// The value if nothing was wrong, else all faults in the order of their lines. In a text that is not TOML
+    /// only that is told: what is missing or unknown in it follows from there.
     pub fn finish<T>(self, value: Option<T>) -> Result<T, Vec<Fault>> {
         let mut faults = self.faults.into_inner();
+        faults.retain(|fault| self.is_toml || fault.what.starts_with(NOT_TOML));
         faults.sort();
         match value {
             Some(value) if faults.is_empty() => Ok(value),
