@@ -20,8 +20,9 @@ import { DENSITY_FULL, drawHeat, opacity, windowsShown } from './heat.js';
 const HEIGHT_SHARE = 0.78;
 /** "12 · 10 min" needs this many pixels. */
 const QUEUE_LABEL_PX = 100;
-/** Radius of a followed attendee's dot: dozens of them must not hide the plan. */
+/** Radius of a followed attendee's dot, and at most how much ground it covers: dozens must not hide the plan. */
 const DOT_PX = 3.25;
+const DOT_M_MAX = 0.25;
 /** Half the side of the ground that labels leave to a receiver's sign, metres. */
 const SIGN_M = 0.6;
 
@@ -201,6 +202,10 @@ class Drawing {
     return svg('g', { class: 'sized', 'data-at': `translate(${x} ${y})`, 'data-turn': 0 }, ring, core);
   }
 
+  dotRadius() {
+    return Math.min(DOT_PX * this.m_per_px, DOT_M_MAX);
+  }
+
   /** @param {number} m_per_px */
   setScale(m_per_px) {
     this.m_per_px = m_per_px;
@@ -209,7 +214,7 @@ class Drawing {
       const { at, turn } = /** @type {SVGElement} */ (sized).dataset;
       sized.setAttribute('transform', `${at} rotate(${turn}) scale(${m_per_px})`);
     }
-    for (const dot of this.followed.querySelectorAll('circle')) dot.setAttribute('r', String(DOT_PX * m_per_px));
+    for (const dot of this.followed.querySelectorAll('circle')) dot.setAttribute('r', String(this.dotRadius()));
     for (const label of this.zones.values()) this.layOut(label);
   }
 
@@ -284,7 +289,7 @@ class Drawing {
     }
     for (const { who, x_m, y_m } of fixes) {
       const [x, y] = this.flip([x_m, y_m]);
-      const dot = this.dots.get(who) ?? svg('g', {}, svg('circle', { r: DOT_PX * this.m_per_px }, svg('title', {}, who)));
+      const dot = this.dots.get(who) ?? svg('g', {}, svg('circle', { r: this.dotRadius() }, svg('title', {}, who)));
       // A style and not an attribute, for only styles move smoothly.
       dot.style.transform = `translate(${x}px, ${y}px)`;
       if (!this.dots.has(who)) this.followed.append(dot);

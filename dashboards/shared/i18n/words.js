@@ -26,10 +26,12 @@ export class Words {
   constructor(language, messages) {
     this.language = language;
     this.messages = messages;
+    // Of one language, countries write times and numbers differently.
+    const locale = navigator.languages.find((tag) => tag.toLowerCase().split('-')[0] === language) ?? language;
     this.plural = new Intl.PluralRules(language);
-    this.whole = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
-    this.percent = new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 0 });
-    this.clock = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit' });
+    this.whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
+    this.percent = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 0 });
+    this.clock = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' });
   }
 
   /** Loads the reader's language and writes it into the page. */
