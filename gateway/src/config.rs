@@ -205,7 +205,10 @@ fn read_subjects(root: &Table<'_, '_>) -> Vec<ConfiguredSubject> {
     for (key, kind) in [("attendee", SubjectKind::Attendee), ("asset", SubjectKind::Asset)] {
         let tables = root.tables(key);
         if subjects.len() + tables.len() > SUBJECTS_MAX {
-            root.fault(key, format_args!("more than {SUBJECTS_MAX} attendees and assets; register them through the API"));
+            root.fault(
+                key,
+                format_args!("more than {SUBJECTS_MAX} attendees and assets; register them through the API"),
+            );
             return subjects;
         }
         for table in tables {

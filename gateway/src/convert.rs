@@ -50,7 +50,8 @@ fn to_recording(input: Box<dyn BufRead + Send>, arguments: &ConvertArguments) ->
         write(&line(&advert, &arguments.receiver), &mut text);
         Ok(out.write_all(text.as_bytes())?)
     });
-    let counts = counts.map_err(|error| error.context(format!("{}: cannot be converted", arguments.input.display())))?;
+    let counts =
+        counts.map_err(|error| error.context(format!("{}: cannot be converted", arguments.input.display())))?;
     out.flush()?;
     Ok(counts)
 }

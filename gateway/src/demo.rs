@@ -107,7 +107,8 @@ fn config(arguments: &DemoArguments, data: PathBuf) -> Result<Config, Failure> {
     config.http_port = arguments.port;
     config.mqtt.port = arguments.mqtt_port;
     if let Some(broker) = &arguments.broker {
-        let wrong = || Failure::Configuration(format!("--broker {broker}: write host:port, for example 127.0.0.1:1883"));
+        let wrong =
+            || Failure::Configuration(format!("--broker {broker}: write host:port, for example 127.0.0.1:1883"));
         let (host, port) = broker.rsplit_once(':').ok_or_else(wrong)?;
         config.mqtt.embedded = false;
         config.mqtt.host = host.to_owned();

@@ -6,7 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use venue_engine::output::{Alert, AlertKind, Change, Fix, HeatWindow, Movement, Offer, Output, People, QueueState, ZoneChange};
+use venue_engine::output::{
+    Alert, AlertKind, Change, Fix, HeatWindow, Movement, Offer, Output, People, QueueState, ZoneChange,
+};
 use venue_engine::time::Timestamp;
 use venue_engine::venue::Venue;
 
@@ -25,8 +27,21 @@ pub enum Line {
         zone: Option<String>,
         zones: BTreeMap<String, f64>,
     },
-    Zone { at_us: i64, who: String, change: String, zone: String, dwell_s: Option<f64> },
-    People { at_us: i64, zone: Option<String>, people: f64, low: f64, high: f64, devices: f64 },
+    Zone {
+        at_us: i64,
+        who: String,
+        change: String,
+        zone: String,
+        dwell_s: Option<f64>,
+    },
+    People {
+        at_us: i64,
+        zone: Option<String>,
+        people: f64,
+        low: f64,
+        high: f64,
+        devices: f64,
+    },
     Queue {
         at_us: i64,
         queue: String,
@@ -41,7 +56,15 @@ pub enum Line {
         p_wait_over_limit: Option<f64>,
         p_wait_over_limit_15min: Option<f64>,
     },
-    Movement { from_us: i64, to_us: i64, origin: String, destination: String, people: f64, low: f64, high: f64 },
+    Movement {
+        from_us: i64,
+        to_us: i64,
+        origin: String,
+        destination: String,
+        people: f64,
+        low: f64,
+        high: f64,
+    },
     Heat {
         from_us: i64,
         to_us: i64,
@@ -66,7 +89,13 @@ pub enum Line {
         score: f64,
         propensity: f64,
     },
-    Alert { at_us: i64, alert: String, place: String, text: String, active: bool },
+    Alert {
+        at_us: i64,
+        alert: String,
+        place: String,
+        text: String,
+        active: bool,
+    },
 }
 
 impl Line {

@@ -129,7 +129,9 @@ fn report(recording: &Recording, engine: &Engine, unknown_receivers: &BTreeMap<S
         eprintln!("{count} lines refused: {why}");
     }
     for (receiver, count) in unknown_receivers {
-        eprintln!("{count} adverts of receiver \"{receiver}\", which the floor plan does not have; add it to [[receiver]]");
+        eprintln!(
+            "{count} adverts of receiver \"{receiver}\", which the floor plan does not have; add it to [[receiver]]"
+        );
     }
     for (why, count) in engine.counters().list().into_iter().filter(|(why, count)| *why != "sightings" && *count > 0) {
         eprintln!("{count} ignored: {why}");

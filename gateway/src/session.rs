@@ -35,6 +35,9 @@ const DRAIN: WallDuration = WallDuration::from_millis(500);
 /// How long publisher, pages and radios may take to say goodbye.
 const FAREWELL: WallDuration = WallDuration::from_millis(600);
 
+/// How often the box tells how it is itself.
+const HEALTH_EVERY: WallDuration = WallDuration::from_secs(1);
+
 /// Name of the database in the data folder.
 pub const DATABASE: &str = "venue.sqlite";
 
@@ -135,13 +138,13 @@ impl Session {
             venue: venue.name.clone(),
             gateway: config.gateway.clone(),
         };
-        let state =
-            WebState { venue: venue.clone(), live, store: store.clone(), database, engine: engine.clone() };
+        let state = WebState { venue: venue.clone(), live, store: store.clone(), database, engine: engine.clone() };
         let _entered = runtime.enter();
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let tasks = vec![
             runtime.spawn(client::run(publisher, store.outbox(), ending.clone())),
+            runtime.spawn(tell_health(state.live.clone(), engine.clone(), store.clone(), ending.clone())),
             runtime.spawn(web::serve(listener, state, ending)),
         ];
         drop(_entered);
@@ -272,6 +275,24 @@ fn registration_of(attendee: Attendee) -> Option<Registration> {
     let beacon = attendee.beacon?.parse().ok()?;
     let at = Timestamp::from_micros(attendee.joined_at_us);
     Some(Registration { at, who: attendee.attendee.into(), kind: SubjectKind::Attendee, beacon })
+}
+
+/// Tells the pages, until the end, how the box itself is.
+async fn tell_health(live: Arc<Live>, engine: EngineHandle, store: StoreHandle, mut ending: watch::Receiver<bool>) {
+    loop {
+        let (figures, counts) = (engine.figures(), store.counts());
+        live.set_health(serde_json::json!({
+            "devices_alive": figures.devices_alive,
+            "adverts_taken": figures.counters.sightings,
+            "adverts_lost": figures.adverts_lost,
+            "outbox_waiting": store.outbox().waiting(),
+            "broker_connected": counts.broker_connected,
+        }));
+        tokio::select! {
+            () = tokio::time::sleep(HEALTH_EVERY) => {}
+            _ = ending.wait_for(|ending| *ending) => return,
+        }
+    }
 }
 
 fn start_broker(config: &Config) -> anyhow::Result<(String, u16)> {

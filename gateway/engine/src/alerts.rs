@@ -72,14 +72,16 @@ impl Alerts {
         let text = if is_usable {
             "The offer model is back.".to_owned()
         } else {
-            "Offers go by rules alone: the model is missing or was refused. Replace the file [offers] model names.".to_owned()
+            "Offers go by rules alone: the model is missing or was refused. Replace the file [offers] model names."
+                .to_owned()
         };
         Some(alert(at, AlertKind::ModelUnusable, "offers", text, !is_usable))
     }
 
     /// Begins or ends the alerts of receivers. One that was never heard is silent once others are heard.
     pub fn receivers(&mut self, venue: &Venue, at: Timestamp, alerts: &mut Vec<Alert>) {
-        let recently = |heard_at: &Option<Timestamp>| heard_at.is_some_and(|heard_at| at.since(heard_at) <= SILENT_AFTER);
+        let recently =
+            |heard_at: &Option<Timestamp>| heard_at.is_some_and(|heard_at| at.since(heard_at) <= SILENT_AFTER);
         if !self.heard_at.iter().any(recently) {
             return;
         }
@@ -92,7 +94,9 @@ impl Alerts {
             let name = &receiver.name;
             let text = if is_silent {
                 let seconds = SILENT_AFTER.as_secs_f64();
-                format!("{name} has heard nothing for {seconds} s while others have. Check its power, network and antenna.")
+                format!(
+                    "{name} has heard nothing for {seconds} s while others have. Check its power, network and antenna."
+                )
             } else {
                 format!("{name} hears again.")
             };

@@ -39,7 +39,10 @@ pub fn centroid(polygon: &[Point]) -> Point {
     }
     if doubled_area.abs() < 1e-9 {
         let corners = polygon.len().max(1) as f64;
-        return [polygon.iter().map(|p| p[0]).sum::<f64>() / corners, polygon.iter().map(|p| p[1]).sum::<f64>() / corners];
+        return [
+            polygon.iter().map(|p| p[0]).sum::<f64>() / corners,
+            polygon.iter().map(|p| p[1]).sum::<f64>() / corners,
+        ];
     }
     [x / (3.0 * doubled_area), y / (3.0 * doubled_area)]
 }

@@ -137,9 +137,7 @@ impl Identity {
     ) -> Sighting {
         let heard = beacon::hear(payload);
         match source {
-            Source::Address(address) => {
-                self.sight(&Advert { at, receiver, address, rssi_dbm, channel: None, payload })
-            }
+            Source::Address(address) => self.sight(&Advert { at, receiver, address, rssi_dbm, channel: None, payload }),
             Source::Hash(hash) => sighting(at, receiver, DeviceKey(hash), rssi_dbm, &heard),
             Source::Beacon(id) => {
                 let known = self.followed_key(id);
@@ -171,13 +169,7 @@ impl Identity {
     }
 }
 
-fn sighting(
-    at: Timestamp,
-    receiver: ReceiverId,
-    key: DeviceKey,
-    rssi_dbm: Option<i8>,
-    heard: &Heard,
-) -> Sighting {
+fn sighting(at: Timestamp, receiver: ReceiverId, key: DeviceKey, rssi_dbm: Option<i8>, heard: &Heard) -> Sighting {
     let Heard { measured_power_dbm, class, .. } = *heard;
     Sighting { at, receiver, key, previous_key: None, rssi_dbm, measured_power_dbm, class, followed: false }
 }

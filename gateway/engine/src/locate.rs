@@ -198,12 +198,7 @@ impl Levels {
             .map(|level| (level, 10f64.powf(f64::from(level.rssi_dbm) / (10.0 * PATH_LOSS_EXPONENT))))
     }
 
-    fn weighted(
-        &self,
-        venue: &Venue,
-        now: Timestamp,
-        on: &Receiver,
-    ) -> (usize, [(f64, Point); LEVELS_MAX]) {
+    fn weighted(&self, venue: &Venue, now: Timestamp, on: &Receiver) -> (usize, [(f64, Point); LEVELS_MAX]) {
         let mut weighted = [(0.0, [0.0; 2]); LEVELS_MAX];
         let mut count = 0;
         for (level, weight) in self.fresh(venue, now, on) {

@@ -16,9 +16,6 @@ pub const PASSING_BY: Duration = Duration::from_secs(15);
 /// Window over which arrivals and services are counted.
 const RATE_WINDOW: Duration = Duration::from_mins(10);
 
-/// Waits kept for the spread: about the last quarter of an hour at a busy stand with half the people heard.
-const WAITS_KEPT: usize = 32;
-
 /// Probes remembered per queue for the rates; beyond it the oldest are forgotten and rates read low.
 const PROBES_MAX: usize = 4_096;
 
@@ -32,7 +29,8 @@ pub struct Queue {
     waiting: VecDeque<Timestamp>,
     joined: VecDeque<Timestamp>,
     served: VecDeque<Timestamp>,
-    waits_s: VecDeque<f64>,
+    /// The wait of the last probe that left after queueing.
+    last_wait_s: Option<f64>,
 }
 
 impl Queue {
@@ -55,7 +53,7 @@ impl Queue {
             return;
         }
         push_bounded(&mut self.served, at, PROBES_MAX);
-        push_bounded(&mut self.waits_s, at.since(joined).as_secs_f64(), WAITS_KEPT);
+        self.last_wait_s = Some(at.since(joined).as_secs_f64());
     }
 
     /// The state at a moment; `penetration` is the share of people who are probes.
@@ -72,7 +70,8 @@ impl Queue {
         let length = probes / penetration;
         let half = NORMAL_95 * (length * (1.0 - penetration) / penetration).sqrt();
         let wait_s = self.wait_s(at, probes);
-        let spread = wait_s.map(|wait_s| self.wait_spread_s(wait_s));
+        let sd_s = wait_s.map(|wait_s| wait_sd_s(wait_s, length, penetration));
+        let quantile = |way: f64| wait_s.zip(sd_s).map(|(wait_s, sd_s)| (wait_s + way * NORMAL_95 * sd_s).max(0.0));
         QueueState {
             at,
             queue,
@@ -80,11 +79,11 @@ impl Queue {
             length_low: (length - half).max(probes),
             length_high: length + half,
             wait_s,
-            wait_low_s: spread.map(|(low, _)| low),
-            wait_high_s: spread.map(|(_, high)| high),
+            wait_low_s: quantile(-1.0),
+            wait_high_s: quantile(1.0),
             arrivals_per_min: Some(arrivals_per_min),
             served_per_min: Some(served_per_min),
-            p_wait_over_limit: self.share_over(wait_limit_s),
+            p_wait_over_limit: wait_s.zip(sd_s).map(|(wait_s, sd_s)| p_over(wait_s, sd_s, wait_limit_s)),
             p_wait_over_limit_15min: None,
         }
     }
@@ -95,26 +94,28 @@ impl Queue {
             return Some(0.0);
         }
         let head_s = self.waiting.front().map(|joined| at.since(*joined).as_secs_f64());
-        match (self.waits_s.back(), head_s) {
+        match (self.last_wait_s, head_s) {
             (Some(last_s), Some(head_s)) => Some(last_s.max(head_s)),
-            (None, head_s) => head_s,
-            (last_s, None) => last_s.copied(),
+            (last_s, head_s) => last_s.or(head_s),
         }
     }
+}
 
-    /// 90 % of the recent waits lay between these, and so does the estimate.
-    fn wait_spread_s(&self, wait_s: f64) -> (f64, f64) {
-        let mut waits_s: Vec<f64> = self.waits_s.iter().copied().collect();
-        waits_s.sort_by(f64::total_cmp);
-        let last = waits_s.len().saturating_sub(1) as f64;
-        let quantile = |share: f64| waits_s.get((share * last).round() as usize).copied().unwrap_or(wait_s);
-        (quantile(0.05).min(wait_s), quantile(0.95).max(wait_s))
-    }
+/// How far the next wait lies from the last, seconds: services differ (one in `sqrt(Q + 1)`), and the length is
+/// known only through the probes (`sqrt((1 - p) / (p Q))`).
+fn wait_sd_s(wait_s: f64, length: f64, penetration: f64) -> f64 {
+    let service = 1.0 / (length + 1.0);
+    let counting = (1.0 - penetration) / (penetration * length.max(1.0));
+    wait_s * (service + counting).sqrt()
+}
 
-    fn share_over(&self, limit_s: f64) -> Option<f64> {
-        let over = self.waits_s.iter().filter(|wait_s| **wait_s > limit_s).count();
-        (!self.waits_s.is_empty()).then(|| over as f64 / self.waits_s.len() as f64)
+/// Probability that a wait of this mean and spread is over a limit; the logistic curve that lies within 0.01 of
+/// the normal distribution (Bowling et al. 2009).
+fn p_over(wait_s: f64, sd_s: f64, limit_s: f64) -> f64 {
+    if sd_s <= 0.0 {
+        return f64::from(u8::from(wait_s > limit_s));
     }
+    1.0 / (1.0 + (-1.702 * (wait_s - limit_s) / sd_s).exp())
 }
 
 fn push_bounded<T>(items: &mut VecDeque<T>, item: T, count_max: usize) {
@@ -153,7 +154,10 @@ mod tests {
         queue.join(at(70));
         queue.leave(at(0), at(90));
         let state = report(&mut queue, 100);
-        assert_eq!((state.wait_s, state.p_wait_over_limit), (Some(90.0), Some(1.0)));
+        assert_eq!(state.wait_s, Some(90.0));
+        // One probe waits: sd is 90 sqrt(1/3 + 1/2), so the limit of 60 s is 0.365 of it below.
+        let p = state.p_wait_over_limit.expect("known");
+        assert!((p - 0.65).abs() < 0.01, "{p}");
         assert_eq!(state.served_per_min, Some(0.2));
     }
 

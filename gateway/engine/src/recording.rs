@@ -128,7 +128,10 @@ pub fn write(line: &Line<'_>, out: &mut String) {
         Source::Address(address) => {
             let [a, b, c, d, e, f] = address.bytes;
             let kind = if address.kind == AddressType::Public { "public" } else { "random" };
-            let _ = write!(out, ",\"address\":\"{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}\",\"address_type\":\"{kind}\"");
+            let _ = write!(
+                out,
+                ",\"address\":\"{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}\",\"address_type\":\"{kind}\""
+            );
         }
         Source::Hash(hash) => {
             let _ = write!(out, ",\"address\":\"~{hash:016x}\"");

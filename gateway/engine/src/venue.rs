@@ -147,7 +147,8 @@ impl Venue {
 
     /// The first zone of a floor that contains a point.
     pub fn zone_at(&self, floor: FloorId, point: Point) -> Option<ZoneId> {
-        let found = self.zones.iter().position(|zone| zone.floor == floor && geometry::contains(&zone.polygon, point))?;
+        let found =
+            self.zones.iter().position(|zone| zone.floor == floor && geometry::contains(&zone.polygon, point))?;
         Some(ZoneId(found as u8))
     }
 
@@ -316,7 +317,12 @@ fn read_polygon(table: &Table<'_, '_>, key: &'static str, floor: Option<&Floor>)
     let polygon = table.points(key, 3)?;
     if let Some((first, second)) = geometry::crossing(&polygon) {
         let (first, second) = (first + 1, second + 1);
-        table.fault(key, format_args!("`{key}` crosses itself: edges {first} and {second} meet; list the corners in order around the outline"));
+        table.fault(
+            key,
+            format_args!(
+                "`{key}` crosses itself: edges {first} and {second} meet; list the corners in order around the outline"
+            ),
+        );
     } else if geometry::area_m2(&polygon) < 0.01 {
         table.fault(key, format_args!("`{key}` encloses no area; give corners that span one"));
     }
@@ -330,7 +336,10 @@ fn check_on_floor(table: &Table<'_, '_>, key: &str, floor: &Floor, points: &[Poi
     if let Some([x, y]) = points.iter().find(off) {
         table.fault(
             key,
-            format_args!("({x}, {y}) is off floor \"{}\", which is {width_m} m by {depth_m} m; move it onto the floor", floor.name),
+            format_args!(
+                "({x}, {y}) is off floor \"{}\", which is {width_m} m by {depth_m} m; move it onto the floor",
+                floor.name
+            ),
         );
     }
 }
@@ -386,20 +395,21 @@ wait_limit_s = 300
         let crossing = GOOD.replace("[[0, 0], [10, 0], [10, 12], [0, 12]]", "[[0, 0], [10, 12], [10, 0], [0, 12]]");
         assert_eq!(
             faults(&crossing),
-            ["9: zone \"bar\": `polygon` crosses itself: edges 1 and 3 meet; list the corners in order around the outline"]
+            [
+                "9: zone \"bar\": `polygon` crosses itself: edges 1 and 3 meet; list the corners in order around the outline"
+            ]
         );
         let off = GOOD.replace("x_m = 5\n", "x_m = 55\n");
         assert_eq!(
             faults(&off),
-            ["15: receiver \"north-1\": (55, 6) is off floor \"ground\", which is 40 m by 24 m; move it onto the floor"]
+            [
+                "15: receiver \"north-1\": (55, 6) is off floor \"ground\", which is 40 m by 24 m; move it onto the floor"
+            ]
         );
         let unknown = GOOD.replace("servers = 2", "server = 2");
         assert_eq!(faults(&unknown), ["26: queue \"bar\": unknown key `server`; did you mean `servers`?"]);
         let twice = format!("{GOOD}[[zone]]\nname = \"bar\"\npolygon = [[20, 0], [30, 0], [30, 12]]\n");
-        assert_eq!(
-            faults(&twice),
-            ["29: zone \"bar\": name already used at line 7; give each zone its own"]
-        );
+        assert_eq!(faults(&twice), ["29: zone \"bar\": name already used at line 7; give each zone its own"]);
     }
 
     #[test]

@@ -109,9 +109,12 @@ impl Scan {
                 }
                 CentralEvent::ServiceDataAdvertisement { id, service_data } => {
                     let data = service_data.into_iter();
-                    (id, structures(data.filter_map(|(uuid, data)| {
-                        Some((SERVICE_DATA_16, short_uuid(uuid.as_u128())?, data))
-                    })))
+                    (
+                        id,
+                        structures(
+                            data.filter_map(|(uuid, data)| Some((SERVICE_DATA_16, short_uuid(uuid.as_u128())?, data))),
+                        ),
+                    )
                 }
                 // The first advert of a device comes without its data.
                 CentralEvent::DeviceDiscovered(id) => match first_advert(&self.adapter, &id).await {

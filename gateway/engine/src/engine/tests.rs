@@ -168,7 +168,8 @@ fn a_silent_hall_ends_with_a_report_of_nobody_and_then_silence() {
     let mut engine = engine(Settings::default());
     let mut outputs = Vec::new();
     let address = Address { bytes: [1; 6], kind: AddressType::Random };
-    let advert = Advert { at: at(0), receiver: ReceiverId(0), address, rssi_dbm: Some(-50), channel: None, payload: &[] };
+    let advert =
+        Advert { at: at(0), receiver: ReceiverId(0), address, rssi_dbm: Some(-50), channel: None, payload: &[] };
     engine.handle(Event::Advert(advert), &mut outputs);
     for minute in 1..60 {
         engine.handle(Event::Tick(at(minute * 60_000)), &mut outputs);
@@ -190,7 +191,8 @@ fn forgetting_removes_the_device_at_once() {
     let mut outputs = Vec::new();
     let address = Address { bytes: [1; 6], kind: AddressType::Random };
     let bytes = payload(0);
-    let advert = Advert { at: at(0), receiver: ReceiverId(0), address, rssi_dbm: Some(-50), channel: None, payload: &bytes };
+    let advert =
+        Advert { at: at(0), receiver: ReceiverId(0), address, rssi_dbm: Some(-50), channel: None, payload: &bytes };
     engine.handle(Event::Advert(advert), &mut outputs);
     engine.handle(Event::Tick(at(10_000)), &mut outputs);
     assert_eq!(engine.devices_alive(), 1);

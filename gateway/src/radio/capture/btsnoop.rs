@@ -62,7 +62,8 @@ pub(super) fn read(
         });
         result?;
     }
-    counts.extend([("malformed", reports.malformed), ("incomplete", reports.incomplete)].into_iter().filter(|c| c.1 > 0));
+    counts
+        .extend([("malformed", reports.malformed), ("incomplete", reports.incomplete)].into_iter().filter(|c| c.1 > 0));
     Ok(())
 }
 

@@ -130,7 +130,9 @@ fn enhanced(
     body: &[u8],
     take: &mut impl FnMut(Packet<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let Some(interface) = interfaces.get(order.u32(body, 0) as usize) else { bail!("a packet of an unknown interface") };
+    let Some(interface) = interfaces.get(order.u32(body, 0) as usize) else {
+        bail!("a packet of an unknown interface")
+    };
     let units = u64::from(order.u32(body, 4)) << 32 | u64::from(order.u32(body, 8));
     let micros = u128::from(units) * 1_000_000 / u128::from(interface.units_per_s);
     let at = Timestamp::from_micros(i64::try_from(micros).unwrap_or(i64::MAX));

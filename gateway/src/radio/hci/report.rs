@@ -178,8 +178,11 @@ mod tests {
     /// An extended report of one set: event type, payload.
     fn extended(kind: &str, payload: &str) -> String {
         let length = 26 + payload.len() / 2;
-        format!("3e{length:02x}0d01{kind}01665544332211010005 7fc0 0000 00000000000000{:02x}{payload}", payload.len() / 2)
-            .replace(' ', "")
+        format!(
+            "3e{length:02x}0d01{kind}01665544332211010005 7fc0 0000 00000000000000{:02x}{payload}",
+            payload.len() / 2
+        )
+        .replace(' ', "")
     }
 
     #[test]
