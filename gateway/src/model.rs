@@ -347,7 +347,7 @@ mod tests {
     #[test]
     fn a_slow_model_is_refused_with_its_time() {
         assert_eq!(within_limit(CALL_MAX), Ok(CALL_MAX));
-        let told = within_limit(Duration::from_micros(1_412)).err().expect("refused").to_string();
+        let told = within_limit(Duration::from_micros(1_412)).expect_err("refused").to_string();
         assert_eq!(told, "one call takes 1412 us, 200 us are allowed; use a smaller network instead of trees");
     }
 

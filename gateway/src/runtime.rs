@@ -71,7 +71,7 @@ pub enum Clock {
 impl Clock {
     /// Event time that runs `speed` times as fast as the wall's and begins now.
     pub fn scaled(speed: f64) -> Self {
-        Self::Scaled { start: wall_now(), begun: wall_instant(), speed }
+        Self::Scaled { start: wall_now(), begun: Instant::now(), speed }
     }
 
     /// The same, but begun no earlier than what is already stored: event time never runs backwards over a
@@ -98,11 +98,6 @@ impl Clock {
 fn wall_now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_micros(since.as_micros() as i64)
-}
-
-#[expect(clippy::disallowed_methods, reason = "the rim measures how long things take")]
-fn wall_instant() -> Instant {
-    Instant::now()
 }
 
 /// What the engine thread tells about itself.
@@ -187,7 +182,7 @@ pub fn spawn(engine: Engine, clock: Clock, store: StoreHandle) -> std::io::Resul
 
 fn run(mut engine: Engine, clock: Clock, queue: &Receiver<Input>, shared: &Shared, store: &StoreHandle) {
     let mut outputs = Vec::new();
-    let mut ticked = wall_instant();
+    let mut ticked = Instant::now();
     loop {
         match queue.recv_timeout(TICK) {
             Ok(input) => take(&mut engine, input, &mut outputs),
@@ -199,7 +194,7 @@ fn run(mut engine: Engine, clock: Clock, queue: &Receiver<Input>, shared: &Share
             break;
         }
         if ticked.elapsed() >= TICK {
-            ticked = wall_instant();
+            ticked = Instant::now();
             let now = clock.now();
             engine.handle(Event::Tick(now), &mut outputs);
             store.event_time(now.as_micros());

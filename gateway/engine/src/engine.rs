@@ -314,10 +314,9 @@ impl Engine {
             self.counts.moved(from, to);
         }
         let dwell_s = at.since(device.entered_at).as_secs_f64();
-        if let (Some(to), Some(origin)) = (to, from.or(device.zone_before)) {
-            if device.followed && origin != to {
-                self.flow.moved(origin, to, at);
-            }
+        let origin = from.or(device.zone_before).filter(|origin| device.followed && Some(*origin) != to);
+        if let Some((origin, to)) = origin.zip(to) {
+            self.flow.moved(origin, to, at);
         }
         device.zone_before = from.or(device.zone_before);
         (device.zone, device.entered_at) = (to, at);

@@ -65,7 +65,7 @@ impl Broker {
         // rumqttd binds by number and tells nobody when that fails, so the port is tried here first.
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?.local_addr()?;
         let (stop, stopped) = oneshot::channel();
-        let (report, ended) = mpsc::channel();
+        let (report, ended) = mpsc::sync_channel(1);
         let work = move || {
             // Nobody listens any more when the start has succeeded.
             drop(report.send(serve(address, stopped)));

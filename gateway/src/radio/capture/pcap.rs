@@ -93,7 +93,7 @@ fn read_pcapng(mut input: impl BufRead, mut take: impl FnMut(Packet<'_>) -> anyh
         }
         let length = order.u32(&head, 4) as usize;
         let read = if is_section { 12 } else { 8 };
-        if length < read + 4 || length % 4 != 0 {
+        if length < read + 4 || !length.is_multiple_of(4) {
             bail!("a block of {length} bytes; the file is damaged here");
         }
         require_block(&mut input, length - read, &mut body)?;
