@@ -26,7 +26,9 @@ fn venue() -> Arc<Venue> {
     for zone in 0..8 {
         let (x, y) = (f64::from(zone % 4) * 10.0, f64::from(zone / 4) * 12.0);
         let (right, top) = (x + 10.0, y + 12.0);
-        text += &format!("[[zone]]\nname = \"z{zone}\"\npolygon = [[{x}, {y}], [{right}, {y}], [{right}, {top}], [{x}, {top}]]\n");
+        text += &format!(
+            "[[zone]]\nname = \"z{zone}\"\npolygon = [[{x}, {y}], [{right}, {y}], [{right}, {top}], [{x}, {top}]]\n"
+        );
         text += &format!("[[receiver]]\nname = \"r{zone}\"\nx_m = {}\ny_m = {}\n", x + 5.0, y + 6.0);
     }
     Arc::new(Venue::parse(&text).expect("plan"))
@@ -50,7 +52,8 @@ fn advert(number: u32, payload: &[u8]) -> Advert<'_> {
     let device = mixed(number) % DEVICES;
     let [_, a, b, c] = device.to_be_bytes();
     let near = (device % 8) as u8;
-    let receiver = if mixed(number ^ 77) % 3 > 0 { near } else { (near + 1) % 8 };
+    let wanders = mixed(number ^ 77).is_multiple_of(3);
+    let receiver = if wanders { (near + 1) % 8 } else { near };
     let loss = (mixed(number ^ 99) % 12) as i8 + if receiver == near { 0 } else { 15 };
     Advert {
         at: Timestamp::from_micros(START_US + i64::from(number) * SPACING_US),
