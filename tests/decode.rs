@@ -91,6 +91,31 @@ fn garbage_is_refused_line_by_line() {
 }
 
 #[test]
+fn every_truncation_and_every_flipped_bit_is_decoded_or_refused() {
+    let mut payloads: Vec<Vec<u8>> = Vec::new();
+    for frame in FRAMES {
+        let pairs = frame.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).expect("hex"));
+        let frame: Vec<u8> = pairs.map(|pair| u8::from_str_radix(pair, 16).expect("hex")).collect();
+        payloads.extend((0..frame.len()).map(|end| frame[..end].to_vec()));
+        payloads.extend((0..8 * frame.len()).map(|bit| {
+            let mut flipped = frame.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            flipped
+        }));
+    }
+    let input: String = payloads.iter().map(|payload| format!("{{\"ad\":\"{}\"}}\n", hex(payload))).collect();
+    let lines = decoded(input.as_bytes());
+    assert_eq!(lines.len(), payloads.len());
+    for (line, payload) in lines.iter().zip(&payloads) {
+        let count = |key: &str| line[key].as_array().map_or(0, Vec::len);
+        let spoken_of = count("structures") + count("frames") + count("refused");
+        // A length of zero is an early end of the data (Core Specification Supplement, Part A), not a fault.
+        let is_empty = payload.first().is_none_or(|length| *length == 0);
+        assert!(is_empty || spoken_of > 0, "nothing is said of {line}");
+    }
+}
+
+#[test]
 fn published_frames_decode() {
     let input: String = FRAMES.iter().map(|frame| format!("{{\"ad\":\"{frame}\"}}\n")).collect();
     let lines = decoded(input.as_bytes());

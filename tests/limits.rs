@@ -64,6 +64,20 @@ fn the_demo_fits_in_little_memory() {
 }
 
 #[test]
+fn the_demo_talks_to_this_machine_alone() {
+    let demo = Running::start(&["demo", "--port", "0", "--speed", "30"]).expect("starts");
+    waiting::until("figures", Duration::from_secs(20), || people_seen(&demo));
+    let Some(addresses) = programs::tcp_addresses(demo.pid()) else {
+        return skip("limits::the_demo_talks_to_this_machine_alone", "no /proc here");
+    };
+    assert!(addresses.len() >= 4, "pages and broker listen: {addresses:?}");
+    // A listener's remote address is 0.0.0.0:0.
+    let elsewhere = |address: &&String| !address.starts_with("127.") && *address != "0.0.0.0:0";
+    let elsewhere: Vec<&String> = addresses.iter().filter(elsewhere).collect();
+    assert!(elsewhere.is_empty(), "{elsewhere:?}");
+}
+
+#[test]
 fn the_simulator_is_fifty_times_faster_than_the_lunch_rush() {
     const SIMULATED_S: f64 = 900.0;
     let folder = tempfile::tempdir().expect("a folder");

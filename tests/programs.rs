@@ -199,6 +199,34 @@ pub fn resident_mib(pid: u32) -> Option<f64> {
     Some(kib / 1_024.0)
 }
 
+/// Addresses and ports a process listens on or is connected to over TCP with IPv4, from `/proc`; `None`
+/// where there is no such file. A connection between two parts of one process counts twice.
+pub fn tcp_addresses(pid: u32) -> Option<Vec<String>> {
+    let links = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten();
+    let links = links.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+    let sockets: Vec<String> = links.map(|link| link.to_string_lossy().into_owned()).collect();
+    let table = std::fs::read_to_string(format!("/proc/{pid}/net/tcp")).ok()?;
+    let mut addresses = Vec::new();
+    for line in table.lines().skip(1) {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        // proc(5): local and remote address, and the inode as the tenth field.
+        if let [_, local, remote, ..] = fields.as_slice()
+            && let Some(inode) = fields.get(9)
+            && sockets.contains(&format!("socket:[{inode}]"))
+        {
+            addresses.extend([local, remote].map(|text| readable_address(text)));
+        }
+    }
+    Some(addresses)
+}
+
+/// `0100007F:1F90` is 127.0.0.1:8080: the address in the machine's order, here little-endian.
+fn readable_address(text: &str) -> String {
+    let (address, port) = text.split_once(':').unwrap_or((text, "0"));
+    let [a, b, c, d] = u32::from_str_radix(address, 16).unwrap_or(0).to_le_bytes();
+    format!("{a}.{b}.{c}.{d}:{}", u16::from_str_radix(port, 16).unwrap_or(0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,6 +237,15 @@ mod tests {
         shell.args(["-c", "cat; echo said >&2; exit 3"]);
         let ended = run(&mut shell, b"heard", PATIENCE).expect("sh runs");
         assert_eq!((ended.code(), ended.text().as_str(), ended.stderr.as_str()), (Some(3), "heard", "said\n"));
+    }
+
+    #[test]
+    fn our_own_listener_is_seen() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("bound").to_string();
+        if let Some(addresses) = tcp_addresses(std::process::id()) {
+            assert!(addresses.contains(&address), "{address} in {addresses:?}");
+        }
     }
 
     #[test]
