@@ -11,7 +11,7 @@
 //!   what its format says, and never panic.
 //! - [`identity`]: raw addresses end here. What goes on carries a keyed hash or a registered name.
 //! - [`reorder`]: late things are put in their place, or counted as too late.
-//! - [`devices`], [`locate`]: who is alive, and where.
+//! - [`devices`], [`locate`]: who is alive, and where; [`radio_map`], [`grid`]: where the followed ones are.
 //! - [`people`], [`queue`], [`flow`], [`heat`]: what that means for a venue, always with an interval.
 //! - [`offers`]: who is offered what; the model proposes, the rules dispose.
 //! - [`alerts`]: what staff must act on.
@@ -43,6 +43,10 @@ pub mod reorder;
 pub mod devices;
 
 pub mod locate;
+
+pub mod radio_map;
+
+pub mod grid;
 
 pub mod people;
 

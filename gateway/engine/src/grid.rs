@@ -1,0 +1,351 @@
+//! Where a followed device is: a Bayes filter over cells, standing or walking, and transmitter strength.
+//!
+//! In: sightings of a device, event by event. Out: a posterior over cells, and from it a position with its
+//! error and the probability of each zone. Cost follows seconds of followed devices, not adverts: adverts only
+//! add to a window, and a window is worked off when it has passed and something else happens. It refuses to be
+//! surer than the radio map allows: what the map is off stays the same from second to second, so a belief fades
+//! towards "anywhere" at a pace that follows the map's doubt, and is drawn together again by each window.
+//!
+//! The state is a cell, one of two modes and one of five transmitter offsets (grid localisation: Thrun, Burgard
+//! and Fox, "Probabilistic Robotics", 2005, chapter 8; fading: Kulhavý and Zarrop, "On a general concept of
+//! forgetting", 1993).
+
+mod likelihood;
+mod motion;
+mod posterior;
+mod powers;
+mod window;
+
+pub use posterior::{Posterior, ZoneChoice};
+
+use crate::identity::Sighting;
+use crate::radio_map::law::{Law, Lesson};
+use crate::radio_map::{Learned, RadioMap};
+use crate::time::{Duration, Timestamp};
+use crate::venue::Venue;
+use likelihood::Likelihood;
+use powers::{exp2, log2};
+use window::{Heard, Window};
+
+/// Standing and walking.
+pub(crate) const MODES: usize = 2;
+
+/// Transmitter offsets believed possible.
+pub(crate) const OFFSETS: usize = 5;
+
+/// Distance between two offsets, dB: about the standard deviation of transmitters.
+pub(crate) const OFFSET_STEP_DB: f32 = 4.0;
+
+/// Cells one device is believed to be in. 256 cells of 42 bytes are 11 kB a device, 22 MB for 2 000; beyond
+/// them the least likely are given up.
+pub const BELIEVED_MAX: usize = 256;
+
+/// Cells with less probability than this are given up.
+const PRUNE: f32 = 1e-9;
+
+/// Every how many updates a little belief goes to everywhere, and how much. What was given up comes back
+/// within seconds when a device turns up there.
+const SOW_EVERY: u8 = 5;
+const SOW: f32 = 1e-3;
+
+/// Share of a belief that fades in a second where the map's doubt is much larger than the fading of adverts.
+const FADE: f32 = 0.5;
+
+/// How much less than its due a window counts where the map's doubt is much larger than the fading of adverts:
+/// shadowing is the same in the next (methods: tempered likelihood).
+const TEMPER: f32 = 0.5;
+
+/// Every how many updates a device teaches the receivers' gains: windows in a row tell the same.
+const LEARN_EVERY: u8 = 4;
+
+/// Weight of such a lesson against an independent one.
+const LESSON_WEIGHT: f64 = 0.4;
+
+/// Gains are set anew at most this often; computing the map anew costs up to a millisecond.
+const TEACH_EVERY: Duration = Duration::from_secs(10);
+
+/// Lessons count half after this many seconds: what an evening changes in a hall.
+const LESSON_HALF_LIFE_S: f64 = 3_600.0;
+
+/// Belief in one cell: by mode, by offset.
+pub(crate) type Mass = [[f32; OFFSETS]; MODES];
+
+/// What is believed of one device.
+#[derive(Clone, Debug)]
+pub struct Belief {
+    cells: Vec<u16>,
+    mass: Vec<Mass>,
+    window: Window,
+    /// The belief holds for this time.
+    at: Timestamp,
+    updates: u8,
+}
+
+/// The filter of a venue: its map, what the devices teach about it, and room to work in.
+#[derive(Debug)]
+pub struct Grid {
+    map: RadioMap,
+    likelihood: Likelihood,
+    prior: Prior,
+    law: Law,
+    taught_at: Timestamp,
+    work: Work,
+}
+
+/// Room to work in, kept to spare allocations.
+#[derive(Debug, Default)]
+struct Work {
+    /// Place of each cell in the list of believed cells; `NOWHERE` if it is not.
+    place: Vec<u16>,
+    next: Vec<Mass>,
+    log_likelihood: Vec<[f32; OFFSETS]>,
+    order: Vec<f32>,
+    /// Per believed cell its probability and the offset expected there times it, dB.
+    moments: Vec<(f32, f32)>,
+}
+
+const NOWHERE: u16 = u16::MAX;
+
+/// What is believed of a device before it is heard: everywhere, as the product of two tables.
+#[derive(Debug)]
+struct Prior {
+    by_cell: Vec<f32>,
+    by_state: Mass,
+    log_by_cell: Vec<f32>,
+    log_by_state: Mass,
+}
+
+impl Belief {
+    /// Nothing known yet.
+    pub fn new(at: Timestamp) -> Self {
+        Self { cells: Vec::new(), mass: Vec::new(), window: Window::new(at), at, updates: 0 }
+    }
+
+    /// Cells believed in with their probabilities, which sum to 1; in no particular order.
+    pub fn cells(&self) -> impl Iterator<Item = (u16, f32)> {
+        self.cells.iter().zip(&self.mass).map(|(cell, mass)| (*cell, total(mass)))
+    }
+
+    fn scale(&mut self, by: f32) {
+        self.mass.iter_mut().flatten().flatten().for_each(|value| *value *= by);
+    }
+
+    fn normalise(&mut self) {
+        let sum: f32 = self.mass.iter().map(total).sum();
+        self.scale(1.0 / sum.max(f32::MIN_POSITIVE));
+    }
+}
+
+/// Sum over modes and offsets.
+fn total(mass: &Mass) -> f32 {
+    mass.iter().flatten().sum()
+}
+
+impl Grid {
+    /// A filter over a map.
+    pub fn new(venue: &Venue, map: RadioMap) -> Self {
+        let likelihood = Likelihood::new(map.assumptions());
+        let prior = Prior::new(venue, &map, &likelihood);
+        let law = Law::new(&map);
+        let work = Work { place: vec![NOWHERE; map.cells().len()], ..Work::default() };
+        Self { map, likelihood, prior, law, taught_at: Timestamp::MIN, work }
+    }
+
+    /// The map in use.
+    pub fn map(&self) -> &RadioMap {
+        &self.map
+    }
+
+    /// Takes over what was learned at labelled places; false when it was learned on another floor plan.
+    pub fn apply(&mut self, learned: &Learned) -> bool {
+        self.map.apply(learned)
+    }
+
+    /// Takes a sighting of any device as a sign that its receiver works.
+    pub fn listen(&mut self, sighting: &Sighting) {
+        self.map.listen(sighting.receiver, sighting.at);
+    }
+
+    /// Takes a sighting of a followed device into account.
+    pub fn hear(&mut self, belief: &mut Belief, sighting: &Sighting) {
+        let Some(rssi_dbm) = sighting.rssi_dbm else { return };
+        self.advance(belief, sighting.at);
+        belief.window.add(sighting.receiver, rssi_dbm);
+    }
+
+    /// Works off the window that has passed, if one has and anything was heard in it.
+    pub fn advance(&mut self, belief: &mut Belief, now: Timestamp) {
+        let end = belief.window.end();
+        if now < end {
+            return;
+        }
+        if !belief.window.is_empty() {
+            self.update(belief, end);
+        }
+        belief.window.restart(now);
+    }
+
+    /// Moves the belief to a time and weighs it by what was heard until then.
+    fn update(&mut self, belief: &mut Belief, at: Timestamp) {
+        let passed_s = at.since(belief.at).max(Duration::ZERO).as_secs_f64() as f32;
+        belief.at = at;
+        belief.updates = belief.updates.wrapping_add(1);
+        if belief.cells.is_empty() {
+            self.prior.sow(belief, &mut self.work.place, 1.0);
+        } else {
+            self.fade(belief, passed_s);
+            motion::predict(belief, &self.map, &mut self.work, self.likelihood.offsets(), passed_s);
+        }
+        if belief.updates % SOW_EVERY == 0 {
+            self.prior.sow(belief, &mut self.work.place, SOW);
+        }
+        self.weigh(belief, at);
+        prune(belief, &mut self.work.order);
+        if belief.updates % LEARN_EVERY == 0 && !self.map.is_learned() {
+            self.learn(belief, at);
+        }
+    }
+
+    /// Lets a belief fade towards the prior: a weighted mean of their logarithms.
+    fn fade(&self, belief: &mut Belief, passed_s: f32) {
+        let share = FADE * self.lasting_share();
+        let keep = exp2(passed_s * log2(1.0 - share));
+        for (cell, mass) in belief.cells.iter().zip(&mut belief.mass) {
+            let by_cell = self.prior.log_by_cell[usize::from(*cell)];
+            let prior = self.prior.log_by_state.iter().flatten();
+            for (value, by_state) in mass.iter_mut().flatten().zip(prior) {
+                *value = exp2(keep * log2(*value) + (1.0 - keep) * (by_cell + by_state));
+            }
+        }
+        belief.normalise();
+    }
+
+    /// Share of what levels are off that stays the same from second to second.
+    fn lasting_share(&self) -> f32 {
+        let doubt = self.map.doubt();
+        doubt / (doubt + self.map.assumptions().fading_db.powi(2))
+    }
+
+    fn weigh(&mut self, belief: &mut Belief, at: Timestamp) {
+        let temper = 1.0 - TEMPER * self.lasting_share();
+        let weights = &mut self.work.log_likelihood;
+        self.likelihood.of_window(belief, &self.map, at, weights);
+        let best = weights.iter().flatten().fold(f32::MIN, |best, value| best.max(*value));
+        for (mass, log_likelihood) in belief.mass.iter_mut().zip(weights.iter()) {
+            let weight = log_likelihood.map(|value| exp2(temper * (value - best)));
+            for mode in mass.iter_mut() {
+                mode.iter_mut().zip(&weight).for_each(|(value, weight)| *value *= weight);
+            }
+        }
+        belief.normalise();
+    }
+
+    /// Lets the device teach the receivers that heard it their gains.
+    fn learn(&mut self, belief: &Belief, at: Timestamp) {
+        let moments = &mut self.work.moments;
+        moments.clear();
+        moments.extend(belief.mass.iter().map(|mass| (total(mass), mean_offset_db(mass))));
+        for heard in belief.window.heard() {
+            let lesson = lesson(&self.map, belief, moments, heard);
+            self.law.learn(heard.receiver, &lesson);
+        }
+        let passed = at.since(self.taught_at);
+        if passed < TEACH_EVERY {
+            return;
+        }
+        self.law.fade(0.5f64.powf(passed.as_secs_f64() / LESSON_HALF_LIFE_S));
+        self.taught_at = at;
+        self.map.set_gains(&self.law.gains(self.map.assumptions(), self.map.exponent()));
+    }
+}
+
+/// The offset expected of a device in a cell times its probability, dB.
+fn mean_offset_db(mass: &Mass) -> f32 {
+    let offset_db = |offset: usize| (offset as f32 - (OFFSETS / 2) as f32) * OFFSET_STEP_DB;
+    (0..OFFSETS).map(|offset| (mass[0][offset] + mass[1][offset]) * offset_db(offset)).sum()
+}
+
+/// What one receiver's level teaches, in expectation over a belief.
+fn lesson(map: &RadioMap, belief: &Belief, moments: &[(f32, f32)], heard: &Heard) -> Lesson {
+    let assumptions = map.assumptions();
+    let variance = assumptions.shadowing_db.powi(2) + assumptions.fading_db.powi(2) / f32::from(heard.count);
+    let mut lesson = Lesson { weight: LESSON_WEIGHT / f64::from(variance), ..Lesson::default() };
+    let distances_db = map.distances_db(heard.receiver);
+    for (cell, (probability, offset_db)) in belief.cells.iter().zip(moments) {
+        let (probability, distance) = (f64::from(*probability), f64::from(distances_db[usize::from(*cell)]));
+        let bare_dbm = map.bare_dbm(heard.receiver, *cell);
+        let level_db = probability * (f64::from(heard.mean_dbm()) - bare_dbm) - f64::from(*offset_db);
+        lesson.distance += probability * distance;
+        lesson.distance_squared += probability * distance * distance;
+        lesson.level_db += level_db;
+        lesson.level_distance += level_db * distance;
+    }
+    lesson
+}
+
+/// Gives up cells of no consequence, and the least likely ones where there are too many.
+fn prune(belief: &mut Belief, order: &mut Vec<f32>) {
+    let mut least = PRUNE;
+    if belief.cells.len() > BELIEVED_MAX {
+        order.clear();
+        order.extend(belief.mass.iter().map(total));
+        let place = order.len() - BELIEVED_MAX;
+        let (_, kept, _) = order.select_nth_unstable_by(place, f32::total_cmp);
+        least = least.max(*kept);
+    }
+    let mut kept = 0;
+    for index in 0..belief.cells.len() {
+        if total(&belief.mass[index]) >= least && kept < BELIEVED_MAX {
+            belief.cells.swap(kept, index);
+            belief.mass.swap(kept, index);
+            kept += 1;
+        }
+    }
+    belief.cells.truncate(kept);
+    belief.mass.truncate(kept);
+    if belief.cells.capacity() > 2 * BELIEVED_MAX {
+        belief.cells.shrink_to(BELIEVED_MAX);
+        belief.mass.shrink_to(BELIEVED_MAX);
+    }
+    belief.normalise();
+}
+
+/// How likely a cell outside all zones is at first, against one in a zone of usual size.
+const OUTSIDE_ZONES: f32 = 0.3;
+
+impl Prior {
+    /// Each zone is as likely as another, however small: zones are drawn where people are.
+    fn new(venue: &Venue, map: &RadioMap, likelihood: &Likelihood) -> Self {
+        let mut sizes = vec![0.0f32; venue.zones.len()];
+        for zone in map.cells().iter().filter_map(|cell| cell.zone) {
+            sizes[usize::from(zone.0)] += 1.0;
+        }
+        let usual = (sizes.iter().sum::<f32>() / sizes.len().max(1) as f32).max(1.0);
+        let weight = |zone: crate::venue::ZoneId| usual / sizes[usize::from(zone.0)];
+        let mut by_cell: Vec<f32> = map.cells().iter().map(|cell| cell.zone.map_or(OUTSIDE_ZONES, weight)).collect();
+        let sum: f32 = by_cell.iter().sum();
+        by_cell.iter_mut().for_each(|value| *value /= sum);
+        let by_state = motion::AT_FIRST.map(|share| likelihood.offsets().shares().map(|offset| share * offset));
+        let log_by_cell = by_cell.iter().map(|value| log2(*value)).collect();
+        Self { by_cell, by_state, log_by_cell, log_by_state: by_state.map(|mode| mode.map(log2)) }
+    }
+
+    /// Adds belief in every cell, up to a share of all belief.
+    fn sow(&self, belief: &mut Belief, place: &mut [u16], share: f32) {
+        belief.scale(1.0 - share);
+        for (index, cell) in belief.cells.iter().enumerate() {
+            place[usize::from(*cell)] = index as u16;
+        }
+        for (cell, by_cell) in self.by_cell.iter().enumerate() {
+            let mut index = usize::from(place[cell]);
+            if place[cell] == NOWHERE {
+                index = belief.cells.len();
+                belief.cells.push(cell as u16);
+                belief.mass.push(Mass::default());
+            }
+            let values = belief.mass[index].iter_mut().flatten();
+            values.zip(self.by_state.iter().flatten()).for_each(|(value, state)| *value += share * by_cell * state);
+        }
+        belief.cells.iter().for_each(|cell| place[usize::from(*cell)] = NOWHERE);
+    }
+}
