@@ -133,9 +133,8 @@ impl ArrivalProfile {
         }
         let pieces = (2 * span.as_micros() / self.slot.as_micros() + 1).min(64);
         let piece_us = span.as_micros() as f64 / pieces as f64;
-        let rate = |halves: i64| {
-            self.rate_per_min(from + Duration::from_micros((halves as f64 * piece_us / 2.0) as i64))
-        };
+        let rate =
+            |halves: i64| self.rate_per_min(from + Duration::from_micros((halves as f64 * piece_us / 2.0) as i64));
         let sum: f64 = (0..pieces).map(|n| rate(2 * n) + 4.0 * rate(2 * n + 1) + rate(2 * n + 2)).sum();
         sum * piece_us / 6.0 / 60e6
     }

@@ -137,8 +137,8 @@ fn gamma_below(shape: f64, x: f64) -> f64 {
 fn normal_below(score: f64) -> f64 {
     let t = 1.0 / (1.0 + 0.231_641_9 * score.abs());
     let density = (-0.5 * score * score).exp() / (2.0 * std::f64::consts::PI).sqrt();
-    let polynomial = t
-        * (0.319_381_530 + t * (-0.356_563_782 + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
+    let polynomial =
+        t * (0.319_381_530 + t * (-0.356_563_782 + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
     let above = density * polynomial;
     if score >= 0.0 { 1.0 - above } else { above }
 }
@@ -147,9 +147,8 @@ fn normal_below(score: f64) -> f64 {
 pub fn normal_score(probability: f64) -> f64 {
     let tail = probability.min(1.0 - probability).max(1e-12);
     let t = (-2.0 * tail.ln()).sqrt();
-    let score = t
-        - (2.515_517 + t * (0.802_853 + t * 0.010_328))
-            / (1.0 + t * (1.432_788 + t * (0.189_269 + t * 0.001_308)));
+    let score =
+        t - (2.515_517 + t * (0.802_853 + t * 0.010_328)) / (1.0 + t * (1.432_788 + t * (0.189_269 + t * 0.001_308)));
     if probability < 0.5 { -score } else { score }
 }
 

@@ -21,20 +21,11 @@ use crate::arrivals::ArrivalProfile;
 use crate::forecast::Calibration;
 use crate::identity::DeviceKey;
 use crate::time::{Duration, Timestamp};
-use kappa::{KAPPAS, KappaMixture, Span};
+use kappa::{KappaMixture, Span};
 use pmf::{Chain, Pmf};
 use rates::{Gamma, SeenGap, judge_gap};
 use tills::Tills;
 use waiting::Waiting;
-
-/// What was learned of today's arrivals against the profile is forgotten over this time, minutes.
-const THETA_FORGET_MIN: f64 = 30.0;
-
-/// Weight of the profile, in people counted, once it has been watched for some days.
-const THETA_WEIGHT: f64 = 8.0;
-
-/// Weight of a profile that has not been watched at all.
-const THETA_WEIGHT_MIN: f64 = 1.0;
 
 /// Watched minutes after which a profile has half its weight: two days of one slot.
 const PROFILE_TRUSTED_MIN: f64 = 30.0;
@@ -125,8 +116,7 @@ pub struct GapFilter {
     settings: GapSettings,
     profile: ArrivalProfile,
     tills: Tills,
-    /// Today's arrivals over the profile's.
-    theta: Gamma,
+    /// Today's arrivals over the profile's, and this moment's.
     kappas: KappaMixture,
     reneging: Gamma,
     waiting: Waiting,
@@ -151,8 +141,7 @@ impl GapFilter {
         Self {
             tills: Tills::new(settings.servers, service),
             profile,
-            theta: Gamma::of(1.0, THETA_WEIGHT),
-            kappas: KappaMixture::default(),
+            kappas: KappaMixture::new(1.0),
             reneging: RENEGING,
             waiting: Waiting::default(),
             serving: Vec::new(),
@@ -208,11 +197,8 @@ impl GapFilter {
             return;
         }
         self.profile.joined(at, 1.0 / self.settings.penetration);
-        self.theta.shape += 1.0;
-        if self.is_ahead {
-            let span = self.span(at);
-            self.kappas.joined(&Span { probes: span.probes - 1.0, ..span });
-        }
+        let span = self.is_ahead.then(|| self.span(at)).map(|span| Span { probes: span.probes - 1.0, ..span });
+        self.kappas.joined(span.as_ref());
     }
 
     /// A probe started service: it left the line for the counter.
@@ -271,7 +257,7 @@ impl GapFilter {
     pub fn advance(&mut self, to: Timestamp) {
         let Some(from) = self.clock else {
             (self.clock, self.belief_at) = (Some(to), to);
-            self.theta = self.theta_prior(to);
+            self.kappas = KappaMixture::new(self.trust(to));
             return;
         };
         if to <= from {
@@ -295,25 +281,18 @@ impl GapFilter {
         self.clock.map_or(at, |clock| clock.max(at))
     }
 
-    fn theta_prior(&self, at: Timestamp) -> Gamma {
+    /// How far the profile can be trusted at a time of day.
+    fn trust(&self, at: Timestamp) -> f64 {
         let watched = self.profile.watched_min(at);
-        let trust = watched / (watched + PROFILE_TRUSTED_MIN);
-        Gamma::of(1.0, THETA_WEIGHT_MIN + (THETA_WEIGHT - THETA_WEIGHT_MIN) * trust)
+        watched / (watched + PROFILE_TRUSTED_MIN)
     }
 
     fn advance_rates(&mut self, from: Timestamp, to: Timestamp) {
         let minutes = to.since(from).as_secs_f64() / 60.0;
-        let span_before = self.span(from);
+        let span = self.is_ahead.then(|| self.span(from));
+        let expected = self.settings.penetration * self.profile.people(from, to);
         self.profile.watched(to, minutes);
-        self.theta.forget_towards(self.theta_prior(to), (-minutes / THETA_FORGET_MIN).exp());
-        self.theta.exposure += self.settings.penetration * self.profile.people(from, to);
-        if self.is_ahead {
-            let mut span = self.span(to);
-            // The running rate moved too; only the time that passed counts.
-            let passed = self.settings.penetration * self.theta.mean() * self.profile.people(from, to);
-            span.probes_expected = span_before.probes_expected + passed;
-            self.kappas.pass(minutes, span_before.probes_expected, &span);
-        }
+        self.kappas.pass(minutes, expected, span.as_ref(), self.trust(to));
         let kept = (RENEGING_MIN_MAX / self.reneging.exposure).min(1.0);
         let waited = minutes * self.waiting.len() as f64;
         self.reneging = Gamma { shape: self.reneging.shape * kept, exposure: self.reneging.exposure * kept + waited };
@@ -331,7 +310,7 @@ impl GapFilter {
         if self.is_ahead {
             self.serve(minutes, sales_told);
         } else {
-            let unseen = (1.0 - self.settings.penetration) * self.theta.mean() * self.profile.people(from, to);
+            let unseen = (1.0 - self.settings.penetration) * self.kappas.theta().mean() * self.profile.people(from, to);
             let chain = Chain { arrivals_per_min: unseen / minutes, departures_seen: sales_told, ..self.chain() };
             self.belief.run(&chain, minutes);
         }
@@ -377,21 +356,20 @@ impl GapFilter {
     }
 
     fn span_behind(&self, joined: Timestamp, to: Timestamp, probes: usize) -> Span {
-        let people = self.theta.mean() * self.profile.people(joined, to);
-        Span { probes_expected: self.settings.penetration * people, probes: probes as f64 }
+        let expected = self.settings.penetration * self.profile.people(joined, to);
+        Span { expected, probes: probes as f64 }
     }
 
     /// Unseen people who joined from one moment to another, behind a probe with this span; the rate there is
     /// uncertain by a relative variance more than kappa says.
     fn unseen(&self, from: Timestamp, to: Timestamp, span: &Span, variance: f64) -> Pmf {
-        let expected = (1.0 - self.settings.penetration) * self.theta.mean() * self.profile.people(from, to);
+        let expected = (1.0 - self.settings.penetration) * self.profile.people(from, to);
         let mean_stay = self.reneging.mean() * to.since(from).as_secs_f64() / 60.0;
         let stayed = if mean_stay > 1e-6 { -(-mean_stay).exp_m1() / mean_stay } else { 1.0 };
         let mut sum = Pmf::empty();
-        for (kappa, weight) in KAPPAS.into_iter().zip(self.kappas.weights()) {
-            let shape = 1.0 / (1.0 / span.shape(kappa) + variance);
-            let of_kappa = Pmf::negative_binomial(expected * stayed * span.factor(kappa), shape);
-            sum.add(weight, &of_kappa, 0);
+        for local in self.kappas.locals(span) {
+            let shape = 1.0 / (1.0 / local.shape + variance);
+            sum.add(local.weight, &Pmf::negative_binomial(expected * stayed * local.factor, shape), 0);
         }
         sum
     }
@@ -429,7 +407,9 @@ impl GapFilter {
         };
         self.came_true(started.joined, at);
         self.judge_gap(at);
-        self.tills.started();
+        if !self.sales_told(at) {
+            self.tills.started();
+        }
         let span = self.span_behind(started.place_joined, at, self.waiting.len());
         if let Some(next) = self.waiting.first().map(|next| next.joined) {
             self.belief = self.unseen(started.place_joined, next, &span, 0.0);
@@ -453,22 +433,15 @@ impl GapFilter {
     /// The gap ahead of the probe that starts now has been served: that tells of arrivals and of service.
     fn judge_gap(&mut self, at: Timestamp) {
         let Some(gap) = self.gap.take().filter(|gap| gap.exposure > 0.0 && gap.server_minutes > 0.0) else { return };
-        let kept = (-(at.since(gap.middle).as_secs_f64() / 60.0) / THETA_FORGET_MIN).exp();
+        let age_min = at.since(gap.middle).as_secs_f64() / 60.0;
         if self.sales_told(at) {
-            let unseen = f64::from(gap.sales.saturating_sub(1));
-            self.theta.shape += kept * unseen;
-            self.theta.exposure += kept * gap.exposure;
+            self.kappas.counted(f64::from(gap.sales.saturating_sub(1)), gap.exposure, age_min);
             return;
         }
-        let seen =
-            SeenGap { exposure: gap.exposure, server_minutes: gap.server_minutes, stages: self.tills.stages() };
-        let evidence = judge_gap(self.theta, self.tills.rate(), &seen);
-        let (theta, service) = (self.theta, self.tills.rate());
-        self.kappas.weigh(|kappa| {
-            let mean = theta.mean() * gap.span.factor(kappa);
-            judge_gap(Gamma::of(mean, gap.span.shape(kappa)), service, &seen).log_likelihood
-        });
-        self.theta.approach(evidence.arrivals, kept);
+        let seen = SeenGap { exposure: gap.exposure, server_minutes: gap.server_minutes };
+        let service = self.tills.rate();
+        let evidence = judge_gap(self.kappas.theta(), service, &seen);
+        self.kappas.served(&seen, service, &gap.span, age_min);
         self.tills.learned(evidence.service);
     }
 
@@ -495,7 +468,7 @@ impl GapFilter {
     /// A probe is gone unserved. One that only passed by had not joined.
     fn gave_up(&mut self, at: Timestamp, joined: Timestamp) {
         if at.since(joined) < PASSING_BY {
-            self.theta.shape = (self.theta.shape - 1.0).max(0.5);
+            self.kappas.not_joined();
             self.profile.joined(at, -1.0 / self.settings.penetration);
         } else {
             self.reneging.shape += 1.0;

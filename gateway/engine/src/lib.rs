@@ -48,9 +48,21 @@ pub mod radio_map;
 
 pub mod grid;
 
+pub mod calibrate;
+
 pub mod people;
 
 pub mod queue;
+
+pub mod arrivals;
+
+pub mod gap;
+
+pub mod forecast;
+
+pub mod penetration;
+
+pub mod live_count;
 
 pub mod flow;
 

@@ -17,7 +17,10 @@ const GRAIN: Duration = Duration::from_mins(1);
 const OUTCOMES: f64 = 2_000.0;
 
 /// The line "as told" is worth so many outcomes: corrections come slowly.
-const TRUST: f64 = 50.0;
+const TRUST: f64 = 200.0;
+
+/// Outcomes closer than this are of one and the same busy spell and count as one, minutes.
+const APART_MIN: i64 = 5;
 
 /// Share of intervals that may miss.
 const MISS: f64 = 0.1;
@@ -45,11 +48,18 @@ pub struct Calibration {
     now: Platt,
     ahead: Platt,
     interval_miss: f64,
+    learned_minute: i64,
 }
 
 impl Default for Calibration {
     fn default() -> Self {
-        Self { told: Vec::new(), now: Platt::default(), ahead: Platt::default(), interval_miss: MISS }
+        Self {
+            told: Vec::new(),
+            now: Platt::default(),
+            ahead: Platt::default(),
+            interval_miss: MISS,
+            learned_minute: i64::MIN,
+        }
     }
 }
 
@@ -79,19 +89,31 @@ impl Calibration {
             self.told.remove(0);
         }
         let (p_now, p_ahead) = (p_now as f32, p_ahead as f32);
-        self.told.push(Told { minute, p_now, p_ahead, low_min: interval_min.0 as f32, high_min: interval_min.1 as f32 });
+        self.told.push(Told {
+            minute,
+            p_now,
+            p_ahead,
+            low_min: interval_min.0 as f32,
+            high_min: interval_min.1 as f32,
+        });
     }
 
     /// Somebody who joined then waited so long.
     pub fn outcome(&mut self, joined: Timestamp, wait_min: f64, limit_min: f64) {
         let over = wait_min > limit_min;
+        let apart = minute_of(joined) >= self.learned_minute.saturating_add(APART_MIN);
+        if apart {
+            self.learned_minute = minute_of(joined);
+        }
         if let Some(told) = self.told_at(joined) {
-            self.now.learn(f64::from(told.p_now), over);
+            if apart {
+                self.now.learn(f64::from(told.p_now), over);
+            }
             let missed = wait_min < f64::from(told.low_min) || wait_min > f64::from(told.high_min);
             let step = STEP * (MISS - f64::from(u8::from(missed)));
             self.interval_miss = (self.interval_miss + step).clamp(MISS_RANGE.0, MISS_RANGE.1);
         }
-        if let Some(told) = self.told_at(joined - AHEAD) {
+        if let Some(told) = self.told_at(joined - AHEAD).filter(|_| apart) {
             self.ahead.learn(f64::from(told.p_ahead), over);
         }
     }
@@ -165,8 +187,8 @@ mod tests {
     fn after(p: f64, share: f64) -> f64 {
         let mut calibration = Calibration::default();
         let mut due = 0.0;
-        for minute in 0..3_000 {
-            let at = Timestamp::from_micros(minute * 60_000_000);
+        for number in 0..3_000 {
+            let at = Timestamp::from_micros(number * APART_MIN * 60_000_000);
             calibration.told(at, p, p, (0.0, 1.0));
             due += share;
             let over = due >= 1.0;

@@ -48,16 +48,12 @@ impl GapFilter {
 
     /// How those in line are served.
     pub fn service(&self) -> Service {
-        Service {
-            busy_per_min: self.tills.busy_rate(),
-            servers: self.tills.count(),
-            variation: self.tills.variation(),
-        }
+        Service { busy_per_min: self.tills.busy_rate(), servers: self.tills.count(), variation: self.tills.variation() }
     }
 
     /// People a minute who join now, all things considered.
     pub fn arrivals_per_min(&self, at: Timestamp) -> f64 {
-        self.theta.mean() * self.profile.rate_per_min(at) * self.settings.party_size
+        self.kappas.theta().mean() * self.profile.rate_per_min(at) * self.settings.party_size
     }
 
     /// The distribution of parties in line or in service `ahead` from now, with some tills opened or closed.
@@ -67,7 +63,10 @@ impl GapFilter {
         let now = self.in_system(at);
         let chain = Chain { arrivals_per_min: 0.0, service_per_min: service, servers, departures_seen: false };
         let profile = |from, to| self.profile.people(from, to);
-        let pushed = forecast::push(&now, &chain, self.theta, at, ahead, profile);
+        // Today's deviation from the profile fades on the way; half-way stands for all of it.
+        let mut half_way = self.kappas;
+        half_way.pass(ahead.as_secs_f64() / 120.0, 0.0, None, self.trust(at));
+        let pushed = forecast::push(&now, &chain, half_way.theta(), at, ahead, profile);
         let then = Service { busy_per_min: servers as f64 * service, servers, variation: self.tills.variation() };
         (pushed, then)
     }

@@ -283,7 +283,10 @@ mod tests {
     fn check(pmf: &Pmf, mean: f64, variance: f64) {
         let (found_mean, found_variance) = pmf.moments();
         assert!((found_mean - mean).abs() < 1e-6 * (1.0 + mean), "mean {found_mean}, not {mean}");
-        assert!((found_variance - variance).abs() < 1e-5 * (1.0 + variance), "variance {found_variance}, not {variance}");
+        assert!(
+            (found_variance - variance).abs() < 1e-5 * (1.0 + variance),
+            "variance {found_variance}, not {variance}"
+        );
     }
 
     #[test]

@@ -12,8 +12,9 @@ pub const TILLS_MAX: usize = 16;
 /// A till opens or closes about this often, minutes.
 const CHANGE_MIN: f64 = 120.0;
 
-/// Service times remembered, as weight: about an hour of a busy stand at half penetration.
-const WEIGHT_MAX: f64 = 200.0;
+/// Service times remembered, as weight: about an hour of a busy stand at half penetration. A rate that was
+/// given with more weight keeps it.
+const WEIGHT_MIN: f64 = 200.0;
 
 /// A squared coefficient of variation before any was seen, and its weight in service times: typical counters
 /// lie between 0.3 and 1 (queue_rush.py has 0.36, an exponential service 1).
@@ -31,6 +32,7 @@ pub struct Tills {
     open: [f64; TILLS_MAX],
     configured: usize,
     count_max: usize,
+    weight_max: f64,
     /// Number, sum and sum of squares of service times over their expected value.
     times: [f64; 3],
 }
@@ -40,7 +42,14 @@ impl Tills {
     pub fn new(configured: usize, service: Gamma) -> Self {
         let configured = configured.clamp(1, TILLS_MAX);
         let count_max = (configured + 2).min(TILLS_MAX);
-        let mut tills = Self { rate: service, open: [0.0; TILLS_MAX], configured, count_max, times: [0.0; 3] };
+        let mut tills = Self {
+            rate: service,
+            open: [0.0; TILLS_MAX],
+            configured,
+            count_max,
+            weight_max: service.shape.max(WEIGHT_MIN),
+            times: [0.0; 3],
+        };
         tills.open[configured - 1] = 1.0;
         tills
     }
@@ -77,26 +86,22 @@ impl Tills {
         ((seen * count + prior * weight) / (count + weight)).clamp(0.1, 2.0)
     }
 
-    /// Exponential stages a service is made of.
-    pub fn stages(&self) -> u32 {
-        (1.0 / self.variation()).round().clamp(1.0, 8.0) as u32
-    }
-
     /// One service was seen from start to end.
     pub fn service_seen(&mut self, minutes: f64) {
         if !(SERVICE_MIN.0..=SERVICE_MIN.1).contains(&minutes) {
             return;
         }
         for (sum, power) in self.times.iter_mut().zip([1.0, minutes, minutes * minutes]) {
-            *sum = *sum * (1.0 - 1.0 / WEIGHT_MAX) + power;
+            *sum = *sum * (1.0 - 1.0 / WEIGHT_MIN) + power;
         }
-        let stages = f64::from(self.stages());
-        self.learned(Gamma { shape: self.rate.shape + stages, exposure: self.rate.exposure + stages * minutes });
+        // Regular services tell the rate sooner.
+        let weight = 1.0 / self.variation();
+        self.learned(Gamma { shape: self.rate.shape + weight, exposure: self.rate.exposure + weight * minutes });
     }
 
     /// Takes a better belief in the rate of one till, and forgets what is old.
     pub fn learned(&mut self, rate: Gamma) {
-        let kept = (WEIGHT_MAX / rate.shape).min(1.0);
+        let kept = (self.weight_max / rate.shape).min(1.0);
         self.rate = Gamma { shape: rate.shape * kept, exposure: rate.exposure * kept };
     }
 
@@ -172,7 +177,7 @@ mod tests {
             tills.service_seen(if number % 2 == 0 { 1.9 } else { 2.1 });
         }
         assert!((tills.rate().mean() - 0.5).abs() < 0.05, "{}", tills.rate().mean());
-        assert!(tills.variation() < 0.15 && tills.stages() >= 7);
+        assert!(tills.variation() < 0.15);
     }
 
     #[test]
