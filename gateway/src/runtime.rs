@@ -10,7 +10,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration as WallDuration, Instant};
-use venue_engine::engine::{Counters, Engine};
+use venue_engine::counters::Counters;
+use venue_engine::engine::Engine;
 use venue_engine::event::{Anchor, Event, Registration};
 use venue_engine::output::Output;
 use venue_engine::time::{Duration, Timestamp};

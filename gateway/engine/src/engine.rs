@@ -7,10 +7,12 @@
 
 use crate::advert::Advert;
 use crate::alerts::Alerts;
+use crate::counters::Counters;
 use crate::devices::{CELL_NONE, Device, Devices};
 use crate::event::{Anchor, AnchorKind, Event, SubjectKind};
 use crate::flow::Flow;
-use crate::geometry;
+use crate::follow::Followed;
+use crate::geometry::{self, Point};
 use crate::heat::Heat;
 use crate::identity::{DeviceKey, Identity, Sighting};
 use crate::locate::zones_of_receivers;
@@ -22,8 +24,7 @@ use crate::queue::Queue;
 use crate::reorder::{Reorder, Timed};
 use crate::settings::Settings;
 use crate::time::{Duration, Timestamp};
-use crate::venue::{QueueId, Venue, ZoneId};
-use std::collections::BTreeMap;
+use crate::venue::{FloorId, QueueId, Venue, ZoneId};
 use std::sync::Arc;
 
 /// Times outside 1970 to 2100 are a broken clock or a forged line.
@@ -40,43 +41,6 @@ const QUEUE_REACH_M: f64 = 8.0;
 
 /// A head count moves the believed penetration by half: one count is right, but for one moment.
 const ANCHOR_WEIGHT: f64 = 0.5;
-
-/// What was ignored, by reason, and what was taken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Sightings taken.
-    pub sightings: u64,
-    /// Outside plausible time.
-    pub implausible_time: u64,
-    /// Older than the allowed lateness.
-    pub too_late: u64,
-    /// The table of devices was full.
-    pub devices_full: u64,
-    /// From a receiver the floor plan does not have.
-    pub unknown_receiver: u64,
-    /// The registry was full.
-    pub registry_full: u64,
-    /// Let go before its time because too much waited to be put in order.
-    pub released_early: u64,
-    /// Anchors this version does not use.
-    pub anchors_unused: u64,
-}
-
-impl Counters {
-    /// Names and values, in a fixed order.
-    pub fn list(&self) -> [(&'static str, u64); 8] {
-        [
-            ("sightings", self.sightings),
-            ("implausible-time", self.implausible_time),
-            ("too-late", self.too_late),
-            ("devices-full", self.devices_full),
-            ("unknown-receiver", self.unknown_receiver),
-            ("registry-full", self.registry_full),
-            ("released-early", self.released_early),
-            ("anchors-unused", self.anchors_unused),
-        ]
-    }
-}
 
 /// What is due at a time. At equal times the order is that of the variants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,8 +67,7 @@ pub struct Engine {
     flow: Flow,
     offers: Offers,
     alerts: Alerts,
-    /// Followed devices alive, by name: outputs come in the order of names.
-    followed: BTreeMap<Arc<str>, DeviceKey>,
+    followed: Followed,
     zone_of: Vec<Option<ZoneId>>,
     queue_of: Vec<Option<QueueId>>,
     penetration: f64,
@@ -134,7 +97,7 @@ impl Engine {
             flow: Flow::new(settings.movement_window, settings.group_min),
             offers: Offers::new(venue.clone(), settings.seed, campaigns, scorer),
             alerts: Alerts::new(&venue),
-            followed: BTreeMap::new(),
+            followed: Followed::new(&venue),
             zone_of: zones_of_receivers(&venue),
             queue_of: queues_of_receivers(&venue),
             penetration: settings.penetration,
@@ -283,17 +246,21 @@ impl Engine {
         self.counters.sightings += 1;
         device.levels.update(sighting);
         if is_new && sighting.followed {
-            let subject = self.identity.subject(sighting.key);
-            self.followed.extend(subject.map(|subject| (subject.who.clone(), sighting.key)));
+            if let Some(subject) = self.identity.subject(sighting.key) {
+                self.followed.appeared(subject.who.clone(), sighting.key, sighting.at);
+            }
         }
         let counted = stands_for_a_person(&self.identity, sighting.key, device);
         if counted != device.counted {
             recount(&mut self.counts, device, counted);
         }
         let nearest = device.levels.nearest();
-        let place = |of: &[Option<QueueId>]| nearest.and_then(|receiver| of[usize::from(receiver.0)]);
-        let (zone, queue) = (nearest.and_then(|receiver| self.zone_of[usize::from(receiver.0)]), place(&self.queue_of));
-        if zone != device.zone {
+        let zone = nearest.and_then(|receiver| self.zone_of[usize::from(receiver.0)]);
+        let queue = nearest.and_then(|receiver| self.queue_of[usize::from(receiver.0)]);
+        let zone_before = device.zone;
+        self.followed.hear(sighting);
+        // Of whom a belief is kept changes zone when located, at the next fix.
+        if zone != zone_before && !self.followed.believes(sighting.key) {
             self.change_zone(sighting.key, zone, sighting.at, outputs);
         }
         self.change_queue(sighting.key, queue, sighting.at);
@@ -355,8 +322,8 @@ impl Engine {
             self.heat.add(device.heat_cell, stay);
         }
         device.heated_until = at;
-        if let Some(position) = device.levels.position(&self.venue, at) {
-            device.heat_cell = self.heat.cell(position.floor, position.point);
+        if let Some((point, floor)) = whereabouts(&self.followed, &self.venue, key, device, at) {
+            device.heat_cell = self.heat.cell(floor, point);
         }
     }
 
@@ -376,25 +343,35 @@ impl Engine {
         }
         let Some(subject) = self.identity.subject(key).filter(|_| device.followed) else { return };
         let who = subject.who.clone();
-        self.followed.remove(&who);
+        self.followed.gone(&who);
         let dwell_s = Some(device.last_at.since(device.entered_at).as_secs_f64());
         let left = |zone| Output::ZoneChange(ZoneChange { at, who, change: Change::Left, zone, dwell_s });
         outputs.extend(device.zone.map(left));
     }
 
     fn tell_fixes(&mut self, at: Timestamp, outputs: &mut Vec<Output>) {
-        for (who, key) in &self.followed {
-            let Some(device) = self.devices.get(*key) else { continue };
-            let Some(position) = device.levels.position(&self.venue, at) else { continue };
-            outputs.push(Output::Fix(Fix {
-                at,
-                who: who.clone(),
-                position: position.point,
-                floor: position.floor,
-                error_m: position.error_m,
-                zone: device.zone,
-                zones: device.levels.zones(&self.venue, &self.zone_of, at),
-            }));
+        for (who, key) in self.followed.list() {
+            let Some(device) = self.devices.get(key) else { continue };
+            let (zone_before, located) = (device.zone, self.followed.locate(key, &self.venue, at));
+            let fix = match located {
+                Some((posterior, zone)) => Fix {
+                    at,
+                    who,
+                    position: posterior.point,
+                    floor: posterior.floor,
+                    error_m: posterior.error_m,
+                    zone,
+                    zones: posterior.zones.clone(),
+                },
+                None => match baseline_fix(&self.venue, &self.zone_of, device, who, at) {
+                    Some(fix) => fix,
+                    None => continue,
+                },
+            };
+            if fix.zone != zone_before {
+                self.change_zone(key, fix.zone, at, outputs);
+            }
+            outputs.push(Output::Fix(fix));
         }
         self.next_fixes = (!self.followed.is_empty()).then(|| at + self.settings.fix_every);
     }
@@ -424,16 +401,16 @@ impl Engine {
     }
 
     fn consider_offers(&mut self, at: Timestamp, outputs: &mut Vec<Output>) {
-        for (who, key) in &self.followed {
-            let attendee = self.identity.subject(*key).is_some_and(|s| s.kind == Some(SubjectKind::Attendee));
-            let Some(device) = self.devices.get(*key).filter(|_| attendee) else { continue };
-            let Some(position) = device.levels.position(&self.venue, at) else { continue };
-            self.offers.consider(at, who, position.point, position.floor, device.zone, outputs);
+        for (who, key) in self.followed.list() {
+            let attendee = self.identity.subject(key).is_some_and(|s| s.kind == Some(SubjectKind::Attendee));
+            let Some(device) = self.devices.get(key).filter(|_| attendee) else { continue };
+            let Some((point, floor)) = whereabouts(&self.followed, &self.venue, key, device, at) else { continue };
+            self.offers.consider(at, &who, point, floor, device.zone, outputs);
         }
     }
 
     fn forget(&mut self, who: &Arc<str>) {
-        self.followed.remove(who);
+        self.followed.gone(who);
         self.offers.forget(who);
         let device = self.identity.forget(who).and_then(|key| self.devices.remove(key));
         if let Some(device) = device.filter(|device| device.counted) {
@@ -478,6 +455,34 @@ fn recount(counts: &mut Counts, device: &mut Device, counted: bool) {
         counts.disappeared(device.zone);
     }
     device.counted = counted;
+}
+
+/// Where a device is: as it was last located, or by its strongest receivers.
+fn whereabouts(
+    followed: &Followed,
+    venue: &Venue,
+    key: DeviceKey,
+    device: &Device,
+    at: Timestamp,
+) -> Option<(Point, FloorId)> {
+    if let Some(posterior) = followed.last(key) {
+        return Some((posterior.point, posterior.floor));
+    }
+    device.levels.position(venue, at).map(|position| (position.point, position.floor))
+}
+
+/// The fix of a device of which no belief is kept.
+fn baseline_fix(
+    venue: &Venue,
+    zone_of: &[Option<ZoneId>],
+    device: &Device,
+    who: Arc<str>,
+    at: Timestamp,
+) -> Option<Fix> {
+    let position = device.levels.position(venue, at)?;
+    let zones = device.levels.zones(venue, zone_of, at);
+    let (zone, error_m) = (device.zone, position.error_m);
+    Some(Fix { at, who, position: position.point, floor: position.floor, error_m, zone, zones })
 }
 
 /// The queue each receiver hears best: one within reach, the nearest first.

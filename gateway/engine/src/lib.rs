@@ -14,7 +14,7 @@
 //! - [`devices`], [`locate`]: who is alive, and where; [`radio_map`], [`grid`]: where the followed ones are.
 //! - [`people`], [`queue`], [`flow`], [`heat`]: what that means for a venue, always with an interval.
 //! - [`offers`]: who is offered what; the model proposes, the rules dispose.
-//! - [`alerts`]: what staff must act on.
+//! - [`alerts`], [`counters`]: what staff must act on, and what was ignored.
 //! - [`engine`]: the loop that reads like the list above.
 
 pub mod time;
@@ -50,6 +50,8 @@ pub mod grid;
 
 pub mod calibrate;
 
+pub mod follow;
+
 pub mod people;
 
 pub mod queue;
@@ -71,5 +73,7 @@ pub mod heat;
 pub mod offers;
 
 pub mod alerts;
+
+pub mod counters;
 
 pub mod engine;
