@@ -127,13 +127,7 @@ fn law(map: &RadioMap, places: &[Vec<Place>]) -> Law {
 }
 
 /// By cell, what to add to the path loss, and how far that may be off, dB.
-fn corrections(
-    map: &RadioMap,
-    receiver: ReceiverId,
-    exponent: f64,
-    gain_db: f64,
-    places: &[Place],
-) -> Vec<(f32, f32)> {
+fn corrections(map: &RadioMap, receiver: ReceiverId, exponent: f64, gain_db: f64, places: &[Place]) -> Vec<(f32, f32)> {
     let distances_db = map.distances_db(receiver);
     let left_over = |place: &Place| {
         let loss_db = exponent * f64::from(distances_db[usize::from(place.cell)]);
@@ -165,14 +159,7 @@ fn nearest(map: &RadioMap, cell: u16, places: &[Place]) -> Vec<usize> {
 }
 
 /// Mean and variance at a cell given what is left over at some places.
-fn krige(
-    map: &RadioMap,
-    cell: u16,
-    near: &[usize],
-    places: &[Place],
-    left_over: &[f64],
-    shadowing: f64,
-) -> (f64, f64) {
+fn krige(map: &RadioMap, cell: u16, near: &[usize], places: &[Place], left_over: &[f64], shadowing: f64) -> (f64, f64) {
     let point = |cell: u16| map.cells().cell(cell).point;
     let covariance = |a: u16, b: u16| shadowing * matern(geometry::distance_m(point(a), point(b)));
     let mut factor: Vec<Vec<f64>> = Vec::with_capacity(near.len());

@@ -245,10 +245,8 @@ impl Engine {
         };
         self.counters.sightings += 1;
         device.levels.update(sighting);
-        if is_new && sighting.followed {
-            if let Some(subject) = self.identity.subject(sighting.key) {
-                self.followed.appeared(subject.who.clone(), sighting.key, sighting.at);
-            }
+        if let Some(subject) = self.identity.subject(sighting.key).filter(|_| is_new && sighting.followed) {
+            self.followed.appeared(subject.who.clone(), sighting.key, sighting.at);
         }
         let counted = stands_for_a_person(&self.identity, sighting.key, device);
         if counted != device.counted {

@@ -196,12 +196,12 @@ impl Grid {
             self.fade(belief, passed_s);
             motion::predict(belief, &self.map, &mut self.work, self.likelihood.offsets(), passed_s);
         }
-        if belief.updates % SOW_EVERY == 0 {
+        if belief.updates.is_multiple_of(SOW_EVERY) {
             self.prior.sow(belief, &mut self.work.place, SOW);
         }
         self.weigh(belief, at);
         prune(belief, &mut self.work.order);
-        if belief.updates % LEARN_EVERY == 0 && !self.map.is_learned() {
+        if belief.updates.is_multiple_of(LEARN_EVERY) && !self.map.is_learned() {
             self.learn(belief, at);
         }
     }
