@@ -14,8 +14,8 @@ pub use calibration::Calibration;
 /// Normal scores of the 10, 30, 50, 70 and 90 % quantiles: five equal parts of the arrival rate's belief.
 const FIFTHS: [f64; 5] = [-1.2816, -0.5244, 0.0, 0.5244, 1.2816];
 
-/// The arrival rate is taken as constant over so long.
-const PIECE: Duration = Duration::from_mins(5);
+/// The arrival rate is taken as constant over so long: a slot of the profile.
+const PIECE: Duration = Duration::from_mins(15);
 
 /// How people in line are served.
 #[derive(Clone, Copy, Debug, PartialEq)]

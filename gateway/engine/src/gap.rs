@@ -14,6 +14,7 @@ pub mod estimate;
 pub mod kappa;
 pub mod pmf;
 pub mod rates;
+pub mod settings;
 pub mod tills;
 pub mod waiting;
 
@@ -24,6 +25,7 @@ use crate::time::{Duration, Timestamp};
 use kappa::{KappaMixture, Span};
 use pmf::{Chain, Pmf};
 use rates::{Gamma, SeenGap, judge_gap};
+pub use settings::{GapCounters, GapSettings};
 use tills::Tills;
 use waiting::Waiting;
 
@@ -48,53 +50,6 @@ const SALES_SILENT: Duration = Duration::from_mins(15);
 /// Longest time between two events that is still one watch; after it the line is taken as empty.
 const SILENCE_MAX: Duration = Duration::from_mins(8 * 60);
 
-/// What one queue is told beside its events.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct GapSettings {
-    /// Tills open side by side, as a rule.
-    pub servers: usize,
-    /// Services a minute of one till, before any was seen.
-    pub service_per_min: f64,
-    /// How many services that belief is worth.
-    pub service_weight: f64,
-    /// A probe that starts service within this time had not to wait: the walk to the counter.
-    pub served_at_once: Duration,
-    /// Share of parties (people who stand in line together) with a probe, 0 to 1.
-    pub penetration: f64,
-    /// Coefficient of variation of that share.
-    pub penetration_cv: f64,
-    /// People in a party, on average.
-    pub party_size: f64,
-    /// A longer wait counts as over the limit, seconds.
-    pub wait_limit_s: f64,
-}
-
-impl Default for GapSettings {
-    fn default() -> Self {
-        Self {
-            servers: 1,
-            service_per_min: 1.0,
-            service_weight: 4.0,
-            served_at_once: Duration::from_secs(10),
-            penetration: 0.5,
-            penetration_cv: 0.1,
-            party_size: 1.0,
-            wait_limit_s: 300.0,
-        }
-    }
-}
-
-/// What was ignored, by reason.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct GapCounters {
-    /// Probes not taken: the line was full of probes, or knew the probe already.
-    pub joins_refused: u64,
-    /// Starts and departures of probes not known to be there.
-    pub unknown_probes: u64,
-    /// The line was longer than the vector can tell.
-    pub longer_than_support: u64,
-}
-
 /// The gap between two probes whose end is awaited.
 #[derive(Clone, Copy, Debug, Default)]
 struct Gap {
@@ -102,12 +57,18 @@ struct Gap {
     exposure: f64,
     /// Busy server minutes since the probe before it started service.
     server_minutes: f64,
-    /// Sales since then.
-    sales: u32,
     /// The span behind the probe before it, when it started.
     span: Span,
     /// Middle of the gap's arrivals.
     middle: Timestamp,
+}
+
+/// The last probe's start, from which sales count those who joined after it.
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    joined: Timestamp,
+    sales: f64,
+    in_service: f64,
 }
 
 /// One queue's filter.
@@ -130,6 +91,7 @@ pub struct GapFilter {
     clock: Option<Timestamp>,
     belief_at: Timestamp,
     last_sale: Option<Timestamp>,
+    counted: Option<Counted>,
     calibration: Calibration,
     counters: GapCounters,
 }
@@ -151,6 +113,7 @@ impl GapFilter {
             clock: None,
             belief_at: Timestamp::MIN,
             last_sale: None,
+            counted: None,
             calibration: Calibration::default(),
             counters: GapCounters::default(),
             settings,
@@ -248,9 +211,24 @@ impl GapFilter {
             self.belief.weigh(|people| people.min(servers) as f64);
             self.belief.serve_one();
         }
-        if let Some(gap) = &mut self.gap {
-            gap.sales += 1;
+        if let Some(counted) = &mut self.counted {
+            counted.sales += 1.0;
         }
+    }
+
+    /// The tills tell how many of them are serving somebody now. While one is free nobody waits.
+    pub fn tills_busy(&mut self, at: Timestamp, busy: usize) {
+        self.advance(at);
+        if self.is_ahead || !self.waiting.is_empty() {
+            // A probe that waits says more than a till that is about to serve it.
+            return;
+        }
+        let open = self.tills.count();
+        self.belief = if busy < open {
+            Pmf::point(busy)
+        } else {
+            self.belief.given_at_least(open).map_or_else(|| Pmf::point(open), |waiting| waiting.and(open))
+        };
     }
 
     /// Lets time pass without an event.
@@ -390,6 +368,7 @@ impl GapFilter {
         self.came_true(at, at);
         let fewer = self.belief.given_below(self.tills.count());
         self.belief = fewer.map_or_else(|| Pmf::point(1), |free| free.and(1));
+        self.count_by_sales(at, at, self.belief.moments().0);
         self.gap = None;
         self.advance_undecided(at);
     }
@@ -407,6 +386,7 @@ impl GapFilter {
         };
         self.came_true(started.joined, at);
         self.judge_gap(at);
+        self.count_by_sales(started.place_joined, at, self.tills.count() as f64);
         if !self.sales_told(at) {
             self.tills.started();
         }
@@ -424,6 +404,17 @@ impl GapFilter {
         self.belief_at = at;
     }
 
+    /// In a line served in order, those served between two probes' starts are those who joined between the
+    /// probes: where sales are told, they count everybody, whether the line was empty meanwhile or not.
+    fn count_by_sales(&mut self, joined: Timestamp, at: Timestamp, in_service: f64) {
+        let before = self.counted.replace(Counted { joined, sales: 0.0, in_service });
+        let Some(before) = before.filter(|before| self.sales_told(at) && before.joined < joined) else { return };
+        let unseen = (before.sales + in_service - before.in_service - 1.0).max(0.0);
+        let exposure = (1.0 - self.settings.penetration) * self.profile.people(before.joined, joined);
+        let middle = before.joined + Duration::from_micros(joined.since(before.joined).as_micros() / 2);
+        self.kappas.counted(unseen, exposure, at.since(middle).as_secs_f64() / 60.0);
+    }
+
     /// A probe's wait is over: what was told when it joined can be judged.
     fn came_true(&mut self, joined: Timestamp, started: Timestamp) {
         let wait_min = started.since(joined).as_secs_f64() / 60.0;
@@ -433,11 +424,10 @@ impl GapFilter {
     /// The gap ahead of the probe that starts now has been served: that tells of arrivals and of service.
     fn judge_gap(&mut self, at: Timestamp) {
         let Some(gap) = self.gap.take().filter(|gap| gap.exposure > 0.0 && gap.server_minutes > 0.0) else { return };
-        let age_min = at.since(gap.middle).as_secs_f64() / 60.0;
         if self.sales_told(at) {
-            self.kappas.counted(f64::from(gap.sales.saturating_sub(1)), gap.exposure, age_min);
             return;
         }
+        let age_min = at.since(gap.middle).as_secs_f64() / 60.0;
         let seen = SeenGap { exposure: gap.exposure, server_minutes: gap.server_minutes };
         let service = self.tills.rate();
         let evidence = judge_gap(self.kappas.theta(), service, &seen);
@@ -475,3 +465,6 @@ impl GapFilter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

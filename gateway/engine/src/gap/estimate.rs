@@ -11,6 +11,9 @@ use crate::output::QueueState;
 use crate::time::{Duration, Timestamp};
 use crate::venue::QueueId;
 
+/// 95 % quantile of the normal distribution.
+const NORMAL_95: f64 = 1.645;
+
 /// How far ahead the forecast looks.
 pub const AHEAD: Duration = Duration::from_mins(15);
 
@@ -81,6 +84,19 @@ impl GapFilter {
         }
     }
 
+    /// Heads in a line of parties, with a 90 % interval. Parties of a mean size g are taken as one and a Poisson
+    /// number of others, of variance g - 1 each.
+    fn heads(&self, line: &Pmf) -> (f64, f64, f64) {
+        let size = self.settings.party_size;
+        let (parties, low, high) = (line.moments().0, line.quantile(0.05), line.quantile(0.95));
+        let sizes = NORMAL_95 * (parties * (size - 1.0).max(0.0)).sqrt();
+        let spread = |parties_off: f64| (parties_off * size).hypot(sizes);
+        let heads = parties * size;
+        let low = if size > 1.0 { (heads - spread(parties - low)).max(low) } else { low };
+        let high = if size > 1.0 { heads + spread(high - parties) } else { high };
+        (heads, low, high)
+    }
+
     /// The queue's state at a moment.
     pub fn report(&mut self, queue: QueueId, at: Timestamp) -> QueueState {
         self.advance(at);
@@ -95,15 +111,16 @@ impl GapFilter {
         let (low_min, high_min) = (wait.quantile_min(miss / 2.0), wait.quantile_min(1.0 - miss / 2.0));
         self.calibration.told(at, p_now, p_then, (low_min, high_min));
         let size = self.settings.party_size;
-        let (length, _) = line.moments();
+        let (length, length_low, length_high) = self.heads(&line);
         let busy_share: f64 = in_system.entries().map(|(n, mass)| mass * n.min(service.servers) as f64).sum();
         QueueState {
             at,
             queue,
-            length: length * size,
-            length_low: line.quantile(0.05) * size,
-            length_high: line.quantile(0.95) * size,
-            wait_s: Some(60.0 * wait.mean_min),
+            length,
+            length_low,
+            length_high,
+            // The median: half of those who join now wait longer.
+            wait_s: Some(60.0 * wait.quantile_min(0.5)),
             wait_low_s: Some(60.0 * low_min),
             wait_high_s: Some(60.0 * high_min),
             arrivals_per_min: Some(self.arrivals_per_min(at)),

@@ -184,6 +184,14 @@ impl KappaMixture {
 
     /// So many unseen people were counted where the profile expected `exposure`, `age_min` ago.
     pub fn counted(&mut self, people: f64, exposure: f64, age_min: f64) {
+        for (index, gain) in self.gains.iter_mut().enumerate() {
+            let theta = self.thetas[hypothesis(index).1];
+            let part = exposure / (theta.exposure + exposure);
+            // The negative binomial but for what does not depend on the hypothesis.
+            let ways: f64 = (0..people.min(500.0) as u32).map(|n| (theta.shape + f64::from(n)).ln()).sum();
+            *gain += theta.shape * (1.0 - part).ln() + people * part.ln() + ways;
+        }
+        self.hold();
         for (theta, (_, forget_min)) in self.thetas.iter_mut().zip(DAYS) {
             let kept = (-age_min / forget_min).exp();
             theta.shape += kept * people;

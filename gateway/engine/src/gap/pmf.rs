@@ -11,8 +11,8 @@ pub const LENGTH: usize = 256;
 const TAIL: f64 = 1e-12;
 
 /// Services or jumps of a chain taken in one step at most, on average; a longer time is cut in pieces,
-/// each made to sum to 1 again, so that nothing underflows.
-const STEP_MEAN_MAX: f64 = 16.0;
+/// each made to sum to 1 again, so that nothing underflows. Long steps need fewer terms in all.
+const STEP_MEAN_MAX: f64 = 64.0;
 
 /// Probabilities of 0, 1, 2, … people.
 #[derive(Clone, Debug)]
@@ -211,32 +211,42 @@ impl Pmf {
         let down_each = chain.service_per_min / jumps_per_min;
         let count_max = (jumps + 6.0 * jumps.sqrt() + 6.0) as usize;
         let mut weight = (-jumps).exp();
-        let mut current = self.clone();
-        let mut sum = Self::empty();
+        let (mut current, mut next, mut sum) = (self.clone(), Self::empty(), Self::empty());
         sum.add(weight, &current, 0);
         for count in 1..=count_max {
-            current.jump(up, down_each, chain);
             weight *= jumps / count as f64;
-            sum.add(weight, &current, 0);
+            current.jump(&mut next, up, down_each, chain);
+            std::mem::swap(&mut current, &mut next);
+            if weight > TAIL {
+                sum.add(weight, &current, 0);
+            }
         }
         sum.trim();
         *self = if sum.normalise() > f64::MIN_POSITIVE { sum } else { Self::point(0) };
     }
 
-    /// One jump of the chain made uniform: up, down, or none.
-    fn jump(&mut self, up: f64, down_each: f64, chain: &Chain) {
-        let old_end = self.end;
-        self.end = (self.end + 1).min(LENGTH);
-        let mut below = 0.0;
-        for count in 0..self.end {
-            let here = if count < old_end { self.mass[count] } else { 0.0 };
-            let above = if count + 1 < old_end { self.mass[count + 1] } else { 0.0 };
-            let down = down_each * count.min(chain.servers) as f64;
-            let down_above = down_each * (count + 1).min(chain.servers) as f64;
-            let up_here = if count + 1 < LENGTH { up } else { 0.0 };
-            let arrived = up * below + (1.0 - up_here - down) * here;
-            self.mass[count] = if chain.departures_seen { arrived } else { arrived + down_above * above };
-            below = here;
+    /// One jump of the chain made uniform: up, down, or none. Beyond the servers all entries are alike, and
+    /// that loop is the one that costs.
+    fn jump(&self, next: &mut Self, up: f64, down_each: f64, chain: &Chain) {
+        let end = (self.end + 1).min(LENGTH);
+        next.end = end;
+        let alike = (chain.servers + 1).min(end);
+        let leaves = |count: usize| down_each * count.min(chain.servers) as f64;
+        let comes = |count: usize| if chain.departures_seen { 0.0 } else { leaves(count) };
+        for count in 0..alike {
+            let below = if count > 0 { up * self.mass[count - 1] } else { 0.0 };
+            let above = self.mass.get(count + 1).map_or(0.0, |mass| comes(count + 1) * mass);
+            next.mass[count] = below + (1.0 - up - leaves(count)) * self.mass[count] + above;
+        }
+        let (stays, comes, last) = (1.0 - up - leaves(alike), comes(alike), end - 1);
+        let neighbours = self.mass[alike - 1..end].windows(3);
+        for (mass, around) in next.mass[alike..end].iter_mut().zip(neighbours) {
+            *mass = up * around[0] + stays * around[1] + comes * around[2];
+        }
+        if last >= alike {
+            // Nobody comes from above the last entry; at the end of the support an arrival stays there.
+            let full = if end == LENGTH { up } else { 0.0 };
+            next.mass[last] = up * self.mass[last - 1] + (stays + full) * self.mass[last];
         }
     }
 
