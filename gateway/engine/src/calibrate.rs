@@ -37,8 +37,8 @@ const LOOK: Duration = Duration::from_secs(10);
 const LENGTH_M: f64 = 3.0;
 
 /// What a corrected level is off by when somebody else comes another day, standard deviation, dB: other bodies,
-/// moved furniture. Measured between two months, the next walk is off by 3 dB where the map claimed 2.
-const AGEING_DB: f64 = 3.0;
+/// moved furniture, another way to carry a tag. With 4 dB the errors claimed on measured walks are those made.
+const AGEING_DB: f64 = 4.0;
 
 /// Labelled cells a cell is corrected by: the nearest; further ones stand behind them.
 const NEAREST: usize = 24;
@@ -223,10 +223,10 @@ mod tests {
 
     #[test]
     fn a_shadow_is_learned_where_it_is_and_not_far_away() {
-        // Free space from the receiver, but 15 dB less around 15 m.
-        let walk: Vec<(i64, f64, i8)> = (0..400)
+        // Five times past: free space from the receiver, but 15 dB less around 15 m.
+        let walk: Vec<(i64, f64, i8)> = (0..2_000)
             .map(|step| {
-                let x_m = 1.0 + 0.05 * step as f64;
+                let x_m = 1.0 + 0.05 * (step % 400) as f64;
                 let shadow_db = if (14.0..16.0).contains(&x_m) { 15.0 } else { 0.0 };
                 (step, x_m, (-59.0 - 20.0 * (x_m - 5.0f64).abs().max(1.0).log10() - shadow_db) as i8)
             })
@@ -236,7 +236,7 @@ mod tests {
             let cell = map.cells().at(FloorId(0), [x_m, 5.0]).expect("a cell");
             learned.receivers[0].corrections_db[usize::from(cell)]
         };
-        assert!(at(15.0).0 < -5.0, "{:?}", at(15.0));
+        assert!(at(15.0).0 < -3.5, "{:?}", at(15.0));
         assert!(at(9.0).0 > -2.0, "{:?}", at(9.0));
         assert!(at(9.0).1 < at(39.0).1, "{:?} {:?}", at(9.0), at(39.0));
     }

@@ -48,8 +48,11 @@ const PRUNE: f32 = 1e-9;
 const SOW_EVERY: u8 = 5;
 const SOW: f32 = 1e-3;
 
+/// Cells sown at once, in turn; so the cost of an update does not grow with the venue.
+const SOW_CELLS: usize = 512;
+
 /// Share of a belief that fades in a second where the map's doubt is much larger than the fading of adverts.
-const FADE: f32 = 0.5;
+const FADE: f32 = 0.65;
 
 /// How much less than its due a window counts where the map's doubt is much larger than the fading of adverts:
 /// shadowing is the same in the next (methods: tempered likelihood).
@@ -97,7 +100,8 @@ pub struct Grid {
 struct Work {
     /// Place of each cell in the list of believed cells; `NOWHERE` if it is not.
     place: Vec<u16>,
-    next: Vec<Mass>,
+    next: Vec<[f32; OFFSETS]>,
+    /// Per believed cell and offset; then the weights that follow.
     log_likelihood: Vec<[f32; OFFSETS]>,
     order: Vec<f32>,
     /// Per believed cell its probability and the offset expected there times it, dB.
@@ -126,8 +130,13 @@ impl Belief {
         self.cells.iter().zip(&self.mass).map(|(cell, mass)| (*cell, total(mass)))
     }
 
+    /// All values, cell by cell.
+    fn values(&mut self) -> &mut [f32] {
+        self.mass.as_flattened_mut().as_flattened_mut()
+    }
+
     fn scale(&mut self, by: f32) {
-        self.mass.iter_mut().flatten().flatten().for_each(|value| *value *= by);
+        self.values().iter_mut().for_each(|value| *value *= by);
     }
 
     fn normalise(&mut self) {
@@ -191,13 +200,15 @@ impl Grid {
         belief.at = at;
         belief.updates = belief.updates.wrapping_add(1);
         if belief.cells.is_empty() {
-            self.prior.sow(belief, &mut self.work.place, 1.0);
+            self.prior.sow(belief, &mut self.work.place, 1.0, 0..1);
         } else {
             self.fade(belief, passed_s);
             motion::predict(belief, &self.map, &mut self.work, self.likelihood.offsets(), passed_s);
         }
         if belief.updates.is_multiple_of(SOW_EVERY) {
-            self.prior.sow(belief, &mut self.work.place, SOW);
+            let stride = self.map.cells().len().div_ceil(SOW_CELLS);
+            let first = usize::from(belief.updates / SOW_EVERY) % stride;
+            self.prior.sow(belief, &mut self.work.place, SOW, first..stride);
         }
         self.weigh(belief, at);
         prune(belief, &mut self.work.order);
@@ -208,15 +219,19 @@ impl Grid {
 
     /// Lets a belief fade towards the prior: a weighted mean of their logarithms.
     fn fade(&self, belief: &mut Belief, passed_s: f32) {
-        let share = FADE * self.lasting_share();
+        // Steeper than the share itself: with a good map nearly all that is off averages out in time.
+        let share = FADE * self.lasting_share().powf(1.5);
         let keep = exp2(passed_s * log2(1.0 - share));
+        // Loops over plain floats run in vector registers; that halves the cost of an update.
+        belief.values().iter_mut().for_each(|value| *value = keep * log2(*value));
         for (cell, mass) in belief.cells.iter().zip(&mut belief.mass) {
             let by_cell = self.prior.log_by_cell[usize::from(*cell)];
-            let prior = self.prior.log_by_state.iter().flatten();
-            for (value, by_state) in mass.iter_mut().flatten().zip(prior) {
-                *value = exp2(keep * log2(*value) + (1.0 - keep) * (by_cell + by_state));
+            let by_state = self.prior.log_by_state.as_flattened();
+            for (value, by_state) in mass.as_flattened_mut().iter_mut().zip(by_state) {
+                *value += (1.0 - keep) * (by_cell + by_state);
             }
         }
+        belief.values().iter_mut().for_each(|value| *value = exp2(*value));
         belief.normalise();
     }
 
@@ -230,11 +245,12 @@ impl Grid {
         let temper = 1.0 - TEMPER * self.lasting_share();
         let weights = &mut self.work.log_likelihood;
         self.likelihood.of_window(belief, &self.map, at, weights);
-        let best = weights.iter().flatten().fold(f32::MIN, |best, value| best.max(*value));
-        for (mass, log_likelihood) in belief.mass.iter_mut().zip(weights.iter()) {
-            let weight = log_likelihood.map(|value| exp2(temper * (value - best)));
+        let weights = weights.as_flattened_mut();
+        let best = weights.iter().fold(f32::MIN, |best, value| best.max(*value));
+        weights.iter_mut().for_each(|value| *value = exp2(temper * (*value - best)));
+        for (mass, weights) in belief.mass.iter_mut().zip(&self.work.log_likelihood) {
             for mode in mass.iter_mut() {
-                mode.iter_mut().zip(&weight).for_each(|(value, weight)| *value *= weight);
+                mode.iter_mut().zip(weights).for_each(|(value, weight)| *value *= weight);
             }
         }
         belief.normalise();
@@ -330,13 +346,13 @@ impl Prior {
         Self { by_cell, by_state, log_by_cell, log_by_state: by_state.map(|mode| mode.map(log2)) }
     }
 
-    /// Adds belief in every cell, up to a share of all belief.
-    fn sow(&self, belief: &mut Belief, place: &mut [u16], share: f32) {
-        belief.scale(1.0 - share);
+    /// Adds belief, up to a share of all belief, in every cell, or beginning with a first one in every so manieth.
+    fn sow(&self, belief: &mut Belief, place: &mut [u16], share: f32, every: std::ops::Range<usize>) {
         for (index, cell) in belief.cells.iter().enumerate() {
             place[usize::from(*cell)] = index as u16;
         }
-        for (cell, by_cell) in self.by_cell.iter().enumerate() {
+        let share = share * every.end as f32;
+        for (cell, by_cell) in self.by_cell.iter().enumerate().skip(every.start).step_by(every.end) {
             let mut index = usize::from(place[cell]);
             if place[cell] == NOWHERE {
                 index = belief.cells.len();
@@ -349,3 +365,6 @@ impl Prior {
         belief.cells.iter().for_each(|cell| place[usize::from(*cell)] = NOWHERE);
     }
 }
+
+#[cfg(test)]
+mod tests;

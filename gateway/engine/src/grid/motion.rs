@@ -19,7 +19,7 @@ pub(crate) const AT_FIRST: [f32; MODES] = [STANDING_S / (STANDING_S + WALKING_S)
 const SPREAD_M: f32 = 1.5;
 
 /// Share that goes to each neighbour in one pass, at most: a smooth spread of three cells.
-const SHARE_MAX: f32 = 0.28;
+const SHARE_MAX: f32 = 0.3;
 
 /// Passes of one prediction; in small rooms of fine cells people spread less far than they could.
 const PASSES_MAX: usize = 4;
@@ -107,18 +107,17 @@ fn pass(belief: &mut Belief, map: &RadioMap, work: &mut Work, share: f32, to: im
     }
     work.next.clear();
     for (cell, mass) in belief.cells.iter().zip(&belief.mass) {
-        let mut next = *mass;
-        next[1].iter_mut().for_each(|value| *value *= 1.0 - 2.0 * share);
+        let mut next = mass[1].map(|value| value * (1.0 - 2.0 * share));
         for neighbour in to(map.cells().steps(*cell)) {
             let place = work.place[usize::from(neighbour)];
             if place == NOWHERE {
                 continue;
             }
-            for (value, from) in next[1].iter_mut().zip(&belief.mass[usize::from(place)][1]) {
+            for (value, from) in next.iter_mut().zip(&belief.mass[usize::from(place)][1]) {
                 *value += share * from;
             }
         }
         work.next.push(next);
     }
-    std::mem::swap(&mut belief.mass, &mut work.next);
+    belief.mass.iter_mut().zip(&work.next).for_each(|(mass, next)| mass[1] = *next);
 }
