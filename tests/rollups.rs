@@ -61,7 +61,8 @@ fn check_holds(what: &str, told: &Minutes, stored: &Minutes) {
     }
 }
 
-/// Minutes that were watched from begin to end hold exactly what was told.
+/// Minutes that were watched from begin to end hold exactly what was told; but pages are told at most four times
+/// a second, so on a busy machine a minute may lack a report, and such a minute is only held.
 fn check_equal(what: &str, told: &Minutes, stored: &Minutes) {
     let times = || told.keys().map(|(_, minute_us)| *minute_us);
     let (first_us, last_us) = (times().min().expect("some minute"), times().max().expect("some minute"));
@@ -70,6 +71,9 @@ fn check_equal(what: &str, told: &Minutes, stored: &Minutes) {
     for (key, told) in whole {
         let stored = stored.get(key).unwrap_or_else(|| panic!("{what} {key:?} is not stored"));
         let slack = ROUNDING * told.samples as f64;
+        if stored.samples > told.samples {
+            continue;
+        }
         assert_eq!(stored.samples, told.samples, "{what} {key:?}: {stored:?} for {told:?}");
         assert!((stored.sum - told.sum).abs() <= slack, "{what} {key:?}: {stored:?} for {told:?}");
         assert!((stored.max - told.max).abs() <= ROUNDING, "{what} {key:?}: {stored:?} for {told:?}");
