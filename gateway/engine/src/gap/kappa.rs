@@ -33,7 +33,7 @@ const FORGET_MIN: f64 = 600.0;
 
 /// No hypothesis falls further behind the best than this (natural logarithm), so that the day on which it
 /// holds is recognised at once (fixed share, Herbster and Warmuth 1998).
-const BEHIND_MAX: f64 = 4.0;
+const BEHIND_MAX: f64 = 6.0;
 
 /// The time behind the first waiting probe.
 #[derive(Clone, Copy, Debug, Default)]
