@@ -8,7 +8,7 @@ fn at(minutes: f64) -> Timestamp {
 }
 
 fn filter(settings: GapSettings) -> GapFilter {
-    let profile = ArrivalProfile::given(Duration::from_mins(15), &[1.0]).unwrap();
+    let profile = ArrivalProfile::given(Duration::from_mins(15), &[1.0]).expect("known here");
     let settings = GapSettings { service_weight: 1e3, served_at_once: Duration::ZERO, ..settings };
     GapFilter::new(settings, profile)
 }
@@ -36,8 +36,11 @@ fn unseen_people_behind_the_first_are_expected_and_unsure() {
     let state = filter.report(QueueId(0), at(4.5));
     assert!(state.length > 6.0 && state.length < 11.0, "{state:?}");
     assert!(state.length_low >= 5.0 && state.length_high > state.length + 1.0, "{state:?}");
-    assert!(state.wait_s.unwrap() > 240.0 && state.p_wait_over_limit.unwrap() > 0.5, "{state:?}");
-    assert!(state.p_wait_over_limit_15min.unwrap() > 0.1, "{state:?}");
+    assert!(
+        state.wait_s.expect("known here") > 240.0 && state.p_wait_over_limit.expect("known here") > 0.5,
+        "{state:?}"
+    );
+    assert!(state.p_wait_over_limit_15min.expect("known here") > 0.1, "{state:?}");
 }
 
 #[test]
@@ -130,9 +133,10 @@ fn any_order_of_events_keeps_every_number_finite() {
         }
         if step % 20 == 0 {
             let state = filter.report(QueueId(0), time);
-            let told = [state.length, state.length_low, state.length_high, state.wait_s.unwrap()];
+            let told = [state.length, state.length_low, state.length_high, state.wait_s.expect("known here")];
             assert!(told.iter().all(|value| value.is_finite() && *value >= 0.0), "step {step}: {state:?}");
-            let shares = [state.p_wait_over_limit.unwrap(), state.p_wait_over_limit_15min.unwrap()];
+            let shares =
+                [state.p_wait_over_limit.expect("known here"), state.p_wait_over_limit_15min.expect("known here")];
             assert!(shares.iter().all(|share| (0.0..=1.0).contains(share)), "step {step}: {state:?}");
         }
     }
