@@ -19,13 +19,15 @@ pub struct Counters {
     pub registry_full: u64,
     /// Let go before its time because too much waited to be put in order.
     pub released_early: u64,
+    /// Probes at queues that were not taken because there were too many.
+    pub probes_refused: u64,
     /// Anchors this version does not use.
     pub anchors_unused: u64,
 }
 
 impl Counters {
     /// Names and values, in a fixed order.
-    pub fn list(&self) -> [(&'static str, u64); 8] {
+    pub fn list(&self) -> [(&'static str, u64); 9] {
         [
             ("sightings", self.sightings),
             ("implausible-time", self.implausible_time),
@@ -34,6 +36,7 @@ impl Counters {
             ("unknown-receiver", self.unknown_receiver),
             ("registry-full", self.registry_full),
             ("released-early", self.released_early),
+            ("probes-refused", self.probes_refused),
             ("anchors-unused", self.anchors_unused),
         ]
     }

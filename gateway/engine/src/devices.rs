@@ -8,7 +8,7 @@ use crate::beacon::DeviceClass;
 use crate::identity::{DeviceKey, Sighting};
 use crate::locate::Levels;
 use crate::time::{Duration, Timestamp};
-use crate::venue::{QueueId, ZoneId};
+use crate::venue::ZoneId;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -41,8 +41,6 @@ pub struct Device {
     pub zone: Option<ZoneId>,
     /// The last zone it left, for movements.
     pub zone_before: Option<ZoneId>,
-    /// The queue it stands in, and since when.
-    pub queue: Option<(QueueId, Timestamp)>,
     /// Best guess of its class.
     pub class: DeviceClass,
     /// Whether it stands for a person in the counts.
@@ -62,7 +60,6 @@ impl Device {
             heat_cell: CELL_NONE,
             zone: None,
             zone_before: None,
-            queue: None,
             class: sighting.class,
             counted: false,
             followed: sighting.followed,

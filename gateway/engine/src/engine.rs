@@ -12,7 +12,7 @@ use crate::devices::{CELL_NONE, Device, Devices};
 use crate::event::{Anchor, AnchorKind, Event, SubjectKind};
 use crate::flow::Flow;
 use crate::follow::Followed;
-use crate::geometry::{self, Point};
+use crate::geometry::Point;
 use crate::heat::Heat;
 use crate::identity::{DeviceKey, Identity, Sighting};
 use crate::locate::zones_of_receivers;
@@ -20,12 +20,14 @@ use crate::offers::campaign::Campaign;
 use crate::offers::{Offers, Scorer};
 use crate::output::{Change, Fix, Output, ZoneChange};
 use crate::people::{self, Counts};
-use crate::queue::Queue;
+use crate::queue::{self, Queues};
 use crate::reorder::{Reorder, Timed};
 use crate::settings::Settings;
 use crate::time::{Duration, Timestamp};
-use crate::venue::{FloorId, QueueId, Venue, ZoneId};
+use crate::venue::{FloorId, Venue, ZoneId};
 use std::sync::Arc;
+
+mod queueing;
 
 /// Times outside 1970 to 2100 are a broken clock or a forged line.
 const TIME_RANGE_US: std::ops::Range<i64> = 0..4_102_444_800_000_000;
@@ -36,9 +38,6 @@ const HEAT_REPORT: Duration = Duration::from_mins(1);
 /// A device's position feeds the heat map at most this often: a step of a walk is about a cell in a second.
 const HEAT_STEP: Duration = Duration::from_secs(1);
 
-/// A device this far from a queue's area is not at that queue, metres. A receiver's own reach to its stand.
-const QUEUE_REACH_M: f64 = 8.0;
-
 /// A head count moves the believed penetration by half: one count is right, but for one moment.
 const ANCHOR_WEIGHT: f64 = 0.5;
 
@@ -47,6 +46,7 @@ const ANCHOR_WEIGHT: f64 = 0.5;
 enum Deadline {
     Expiry,
     Fixes,
+    Queues,
     Report,
     HeatWindow,
     MovementWindow,
@@ -62,19 +62,20 @@ pub struct Engine {
     due: Vec<Sighting>,
     devices: Devices,
     counts: Counts,
-    queues: Vec<Queue>,
+    queues: Queues,
     heat: Heat,
     flow: Flow,
     offers: Offers,
     alerts: Alerts,
     followed: Followed,
     zone_of: Vec<Option<ZoneId>>,
-    queue_of: Vec<Option<QueueId>>,
+    near_queue: Vec<bool>,
     penetration: f64,
     /// Event time of the last thing processed.
     clock: Timestamp,
     next_fixes: Option<Timestamp>,
     next_report: Option<Timestamp>,
+    next_queues: Option<Timestamp>,
     counters: Counters,
 }
 
@@ -86,24 +87,26 @@ impl Engine {
         scorer: Option<Box<dyn Scorer>>,
         campaigns: Vec<Campaign>,
     ) -> Self {
+        let followed = Followed::new(&venue);
         Self {
             identity: Identity::new(&settings),
             reorder: Reorder::new(settings.allowed_lateness),
             due: Vec::new(),
             devices: Devices::new(settings.absent_after),
             counts: Counts::new(&venue),
-            queues: venue.queues.iter().map(|_| Queue::default()).collect(),
+            queues: Queues::new(&venue, followed.grid(), settings.penetration, settings.penetration_cv),
             heat: Heat::new(&venue, settings.heat_cell_m, settings.heat_window),
             flow: Flow::new(settings.movement_window, settings.group_min),
             offers: Offers::new(venue.clone(), settings.seed, campaigns, scorer),
             alerts: Alerts::new(&venue),
-            followed: Followed::new(&venue),
+            followed,
             zone_of: zones_of_receivers(&venue),
-            queue_of: queues_of_receivers(&venue),
+            near_queue: queueing::receivers_near_queues(&venue),
             penetration: settings.penetration,
             clock: Timestamp::MIN,
             next_fixes: None,
             next_report: None,
+            next_queues: None,
             counters: Counters::default(),
             venue,
             settings,
@@ -209,6 +212,7 @@ impl Engine {
             match deadline {
                 Deadline::Expiry => self.expire(at, outputs),
                 Deadline::Fixes => self.tell_fixes(at, outputs),
+                Deadline::Queues => self.step_queues(at),
                 Deadline::Report => self.report(at, outputs),
                 Deadline::HeatWindow => {
                     outputs.extend(self.heat.windows(at, self.penetration, true).into_iter().map(Output::Heat));
@@ -225,6 +229,7 @@ impl Engine {
         [
             self.devices.next_expiry().map(|at| (at, Deadline::Expiry)),
             self.next_fixes.map(|at| (at, Deadline::Fixes)),
+            self.next_queues.map(|at| (at, Deadline::Queues)),
             self.next_report.map(|at| (at, Deadline::Report)),
             self.heat.window_end().map(|at| (at, Deadline::HeatWindow)),
             self.flow.window_end().map(|at| (at, Deadline::MovementWindow)),
@@ -254,14 +259,13 @@ impl Engine {
         }
         let nearest = device.levels.nearest();
         let zone = nearest.and_then(|receiver| self.zone_of[usize::from(receiver.0)]);
-        let queue = nearest.and_then(|receiver| self.queue_of[usize::from(receiver.0)]);
         let zone_before = device.zone;
         self.followed.hear(sighting);
         // Of whom a belief is kept changes zone when located, at the next fix.
         if zone != zone_before && !self.followed.believes(sighting.key) {
             self.change_zone(sighting.key, zone, sighting.at, outputs);
         }
-        self.change_queue(sighting.key, queue, sighting.at);
+        self.hear_at_queues(sighting);
         self.warm(sighting.key, sighting.at);
     }
 
@@ -269,6 +273,9 @@ impl Engine {
         let after = |every: Duration| at.window_start(every) + every;
         self.next_fixes.get_or_insert(after(self.settings.fix_every));
         self.next_report.get_or_insert(after(self.settings.report_every));
+        if !self.queues.is_empty() {
+            self.next_queues.get_or_insert(after(queue::STEP));
+        }
         self.heat.open(at);
     }
 
@@ -292,21 +299,6 @@ impl Engine {
         let told = |change, zone, dwell_s| ZoneChange { at, who: subject.who.clone(), change, zone, dwell_s };
         outputs.extend(from.map(|zone| Output::ZoneChange(told(Change::Left, zone, Some(dwell_s)))));
         outputs.extend(to.map(|zone| Output::ZoneChange(told(Change::Entered, zone, None))));
-    }
-
-    fn change_queue(&mut self, key: DeviceKey, to: Option<QueueId>, at: Timestamp) {
-        let Some(device) = self.devices.get_mut(key) else { return };
-        let to = to.filter(|_| device.counted);
-        if device.queue.map(|(queue, _)| queue) == to {
-            return;
-        }
-        if let Some((queue, joined)) = device.queue {
-            self.queues[usize::from(queue.0)].leave(joined, at);
-        }
-        if let Some(queue) = to {
-            self.queues[usize::from(queue.0)].join(at);
-        }
-        device.queue = to.map(|queue| (queue, at));
     }
 
     /// Adds the device's presence since it was last added to the heat map.
@@ -335,9 +327,6 @@ impl Engine {
     fn give_up(&mut self, key: DeviceKey, device: &Device, at: Timestamp, outputs: &mut Vec<Output>) {
         if device.counted {
             self.counts.disappeared(device.zone);
-        }
-        if let Some((queue, joined)) = device.queue {
-            self.queues[usize::from(queue.0)].leave(joined, device.last_at);
         }
         let Some(subject) = self.identity.subject(key).filter(|_| device.followed) else { return };
         let who = subject.who.clone();
@@ -377,14 +366,8 @@ impl Engine {
     fn report(&mut self, at: Timestamp, outputs: &mut Vec<Output>) {
         let people = self.counts.report(at, self.penetration, self.settings.penetration_cv);
         outputs.extend(people.into_iter().map(Output::People));
+        self.report_queues(at, outputs);
         let mut alerts = Vec::new();
-        for (index, queue) in self.queues.iter_mut().enumerate() {
-            let limit_s = self.venue.queues[index].wait_limit_s;
-            let state = queue.report(QueueId(index as u8), at, self.penetration, limit_s);
-            alerts.extend(self.alerts.queue(&self.venue, &state));
-            self.offers.set_queue(&state);
-            outputs.push(Output::Queue(state));
-        }
         self.alerts.receivers(&self.venue, at, &mut alerts);
         if self.offers.has_campaigns() {
             alerts.extend(self.alerts.model(at, self.offers.has_model()));
@@ -410,12 +393,13 @@ impl Engine {
     fn forget(&mut self, who: &Arc<str>) {
         self.followed.gone(who);
         self.offers.forget(who);
-        let device = self.identity.forget(who).and_then(|key| self.devices.remove(key));
+        let key = self.identity.forget(who);
+        if let Some(key) = key {
+            self.queues.forget(key, self.clock);
+        }
+        let device = key.and_then(|key| self.devices.remove(key));
         if let Some(device) = device.filter(|device| device.counted) {
             self.counts.disappeared(device.zone);
-            if let Some((queue, joined)) = device.queue {
-                self.queues[usize::from(queue.0)].leave(joined, joined);
-            }
         }
     }
 
@@ -423,7 +407,9 @@ impl Engine {
     fn anchor(&mut self, anchor: &Anchor) {
         let devices = match (anchor.kind, anchor.place.as_ref()) {
             (AnchorKind::HeadCount, "") => Some(self.counts.devices()),
+            (AnchorKind::HeadCount, zone) if self.venue.zone(zone).is_none() && self.count_at_queue(anchor) => return,
             (AnchorKind::HeadCount, zone) => self.venue.zone(zone).map(|zone| self.counts.devices_in(zone)),
+            (AnchorKind::Till, _) if self.count_at_queue(anchor) => return,
             _ => None,
         };
         match devices.filter(|devices| *devices > 0 && anchor.people > 0) {
@@ -481,21 +467,6 @@ fn baseline_fix(
     let zones = device.levels.zones(venue, zone_of, at);
     let (zone, error_m) = (device.zone, position.error_m);
     Some(Fix { at, who, position: position.point, floor: position.floor, error_m, zone, zones })
-}
-
-/// The queue each receiver hears best: one within reach, the nearest first.
-fn queues_of_receivers(venue: &Venue) -> Vec<Option<QueueId>> {
-    let nearest = |receiver: &crate::venue::Receiver| {
-        let distance_m = |queue: &crate::venue::Queue| {
-            let (area, counter) = (geometry::centroid(&queue.area), geometry::centroid(&queue.counter));
-            let at = [receiver.x_m, receiver.y_m];
-            geometry::distance_m(area, at).min(geometry::distance_m(counter, at))
-        };
-        let queues = venue.queues.iter().enumerate().filter(|(_, queue)| queue.floor == receiver.floor);
-        let reached = queues.map(|(index, queue)| (distance_m(queue), index)).filter(|(d, _)| *d <= QUEUE_REACH_M);
-        reached.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, index)| QueueId(index as u8))
-    };
-    venue.receivers.iter().map(nearest).collect()
 }
 
 #[cfg(test)]

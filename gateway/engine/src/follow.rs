@@ -37,6 +37,22 @@ impl Followed {
         Self { grid, names: BTreeMap::new(), beliefs: BTreeMap::new() }
     }
 
+    /// The filter of the venue.
+    pub fn grid(&self) -> &Grid {
+        &self.grid
+    }
+
+    /// The filter of the venue, for beliefs kept elsewhere.
+    pub fn grid_mut(&mut self) -> &mut Grid {
+        &mut self.grid
+    }
+
+    /// The filter, and with it the beliefs kept here.
+    pub fn grid_and_beliefs<'a>(&'a mut self) -> (&'a mut Grid, impl Fn(DeviceKey) -> Option<&'a Belief>) {
+        let beliefs = &self.beliefs;
+        (&mut self.grid, move |key| beliefs.get(&key).map(|tracked| &tracked.belief))
+    }
+
     /// Whether nobody is followed now.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()

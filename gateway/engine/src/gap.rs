@@ -32,6 +32,12 @@ use waiting::Waiting;
 /// Watched minutes after which a profile has half its weight: two days of one slot.
 const PROFILE_TRUSTED_MIN: f64 = 30.0;
 
+/// Beyond one for each till: two probes seen to join in the wrong order, and one more.
+const OVERTAKEN_AT_ONCE_MAX: usize = 3;
+
+/// A lost probe that has nobody before it with this probability has been served.
+const SERVED_BY_NOW: f64 = 0.9;
+
 /// A device that stayed shorter only passed by.
 const PASSING_BY: Duration = Duration::from_secs(15);
 
@@ -145,10 +151,20 @@ impl GapFilter {
         self.waiting.len()
     }
 
+    /// The share of parties with a probe.
+    pub fn penetration(&self) -> f64 {
+        self.settings.penetration
+    }
+
     /// A better belief in the penetration: the share of parties with a probe, and its coefficient of variation.
     pub fn set_penetration(&mut self, penetration: f64, penetration_cv: f64) {
         self.settings.penetration = penetration.clamp(0.005, 1.0);
         self.settings.penetration_cv = penetration_cv;
+    }
+
+    /// A better belief in the services a minute of one till.
+    pub fn set_service(&mut self, service: Gamma) {
+        self.tills.set_rate(service);
     }
 
     /// A probe joined the line.
@@ -164,10 +180,17 @@ impl GapFilter {
         self.kappas.joined(span.as_ref());
     }
 
-    /// A probe started service: it left the line for the counter.
+    /// A probe started service: it left the line for the counter. One that stood behind several others cannot
+    /// have been served, and gave up.
     pub fn probe_started(&mut self, at: Timestamp, key: DeviceKey) {
+        if self.waiting.before(key) >= OVERTAKEN_AT_ONCE_MAX + self.tills.count() {
+            return self.probe_left(at, key);
+        }
         self.advance(at);
         let at = self.now(at);
+        if self.waiting.drop_lost_before(key) {
+            self.gap = None;
+        }
         let at_once = |joined: Timestamp| at.since(joined) <= self.settings.served_at_once;
         if !self.is_ahead && self.waiting.first().is_some_and(|first| first.key == key && at_once(first.joined)) {
             self.served_at_once(at, key);
@@ -198,6 +221,25 @@ impl GapFilter {
         }
     }
 
+    /// A probe is no longer heard, but the person has not left.
+    pub fn probe_lost(&mut self, key: DeviceKey) {
+        self.waiting.lose(key);
+    }
+
+    /// A probe was not in this line after all.
+    pub fn probe_beside(&mut self, at: Timestamp, key: DeviceKey) {
+        self.advance(at);
+        let at = self.now(at);
+        self.serving.retain(|(known, _)| *known != key);
+        let is_first = self.waiting.first().is_some_and(|first| first.key == key);
+        let Some((joined, _)) = self.waiting.leave(key) else { return };
+        self.kappas.not_joined();
+        self.profile.joined(at, -1.0 / self.settings.penetration);
+        if is_first {
+            self.first_gone(at, joined);
+        }
+    }
+
     /// A sale at one of the line's tills: somebody's service ended.
     pub fn till_sale(&mut self, at: Timestamp) {
         self.advance(at);
@@ -205,7 +247,9 @@ impl GapFilter {
         self.last_sale = Some(at);
         if self.is_ahead {
             self.belief.serve_one();
-            self.tills.started();
+            if self.settings.trusts_waits {
+                self.tills.started();
+            }
         } else {
             let servers = self.tills.count();
             self.belief.weigh(|people| people.min(servers) as f64);
@@ -251,6 +295,12 @@ impl GapFilter {
             self.advance_belief(to);
         } else if self.waiting.first().is_some_and(|first| to.since(first.joined) > self.settings.served_at_once) {
             self.resolve(to);
+        }
+        if self.is_ahead
+            && self.belief.at(0) > SERVED_BY_NOW
+            && let Some((joined, _)) = self.waiting.lost_first().and_then(|key| self.waiting.leave(key))
+        {
+            self.first_gone(to, joined);
         }
     }
 
@@ -302,13 +352,11 @@ impl GapFilter {
             gap.server_minutes += self.tills.open() * minutes;
         }
         let gone = self.reneging.mean() * self.belief.moments().0 * minutes;
-        if sales_told {
-            self.belief.serve(gone);
-            self.tills.nothing_started(minutes, 1.0);
-        } else {
-            let noticed_before = self.belief.at(0);
-            self.belief.serve(served + gone);
-            self.tills.nothing_started(minutes, (noticed_before + self.belief.at(0)) / 2.0);
+        let noticed_before = self.belief.at(0);
+        self.belief.serve(if sales_told { gone } else { served + gone });
+        let noticed = if sales_told { 1.0 } else { (noticed_before + self.belief.at(0)) / 2.0 };
+        if self.settings.trusts_waits {
+            self.tills.nothing_started(minutes, noticed);
         }
     }
 
@@ -387,7 +435,7 @@ impl GapFilter {
         self.came_true(started.joined, at);
         self.judge_gap(at);
         self.count_by_sales(started.place_joined, at, self.tills.count() as f64);
-        if !self.sales_told(at) {
+        if !self.sales_told(at) && self.settings.trusts_waits {
             self.tills.started();
         }
         let span = self.span_behind(started.place_joined, at, self.waiting.len());
@@ -417,6 +465,9 @@ impl GapFilter {
 
     /// A probe's wait is over: what was told when it joined can be judged.
     fn came_true(&mut self, joined: Timestamp, started: Timestamp) {
+        if !self.settings.trusts_waits {
+            return;
+        }
         let wait_min = started.since(joined).as_secs_f64() / 60.0;
         self.calibration.outcome(joined, wait_min, self.settings.wait_limit_s / 60.0);
     }
@@ -439,6 +490,11 @@ impl GapFilter {
     fn first_gave_up(&mut self, at: Timestamp, key: DeviceKey) {
         let Some((joined, _)) = self.waiting.leave(key) else { return };
         self.gave_up(at, joined);
+        self.first_gone(at, joined);
+    }
+
+    /// The first in line is gone: those behind it up to the next probe are now ahead of that one.
+    fn first_gone(&mut self, at: Timestamp, joined: Timestamp) {
         self.gap = None;
         if !self.is_ahead {
             self.advance_undecided(at);

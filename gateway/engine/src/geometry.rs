@@ -84,6 +84,19 @@ fn edges(polygon: &[Point]) -> impl Iterator<Item = (Point, Point)> + '_ {
     polygon.iter().copied().zip(next.copied())
 }
 
+/// Distance from a point to the nearest side of a polygon, metres; inside as outside.
+pub fn distance_to_outline_m(polygon: &[Point], point: Point) -> f64 {
+    let sides = polygon.iter().zip(polygon.iter().cycle().skip(1));
+    sides.map(|(from, to)| distance_to_segment_m((*from, *to), point)).fold(f64::INFINITY, f64::min)
+}
+
+fn distance_to_segment_m((from, to): (Point, Point), point: Point) -> f64 {
+    let (dx, dy) = (to[0] - from[0], to[1] - from[1]);
+    let along = (point[0] - from[0]) * dx + (point[1] - from[1]) * dy;
+    let share = (along / (dx * dx + dy * dy).max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
+    distance_m(point, [from[0] + share * dx, from[1] + share * dy])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,11 +18,13 @@ mod window;
 
 pub use posterior::{Posterior, ZoneChoice};
 
+use crate::geometry::contains;
 use crate::identity::Sighting;
+use crate::radio_map::cells::Cell;
 use crate::radio_map::law::{Law, Lesson};
 use crate::radio_map::{Learned, RadioMap};
 use crate::time::{Duration, Timestamp};
-use crate::venue::Venue;
+use crate::venue::{Queue, Venue};
 use likelihood::Likelihood;
 use powers::{exp2, log2};
 use window::{Heard, Window};
@@ -330,15 +332,24 @@ fn prune(belief: &mut Belief, order: &mut Vec<f32>) {
 const OUTSIDE_ZONES: f32 = 0.3;
 
 impl Prior {
-    /// Each zone is as likely as another, however small: zones are drawn where people are.
+    /// Each zone and each queue is as likely as another, however small: they are drawn where people are.
     fn new(venue: &Venue, map: &RadioMap, likelihood: &Likelihood) -> Self {
-        let mut sizes = vec![0.0f32; venue.zones.len()];
-        for zone in map.cells().iter().filter_map(|cell| cell.zone) {
-            sizes[usize::from(zone.0)] += 1.0;
-        }
+        let zones = venue.zones.len();
+        let places_of = |cell: &Cell| {
+            let at_queue = |(_, queue): &(usize, &Queue)| {
+                queue.floor == cell.floor && (contains(&queue.area, cell.point) || contains(&queue.counter, cell.point))
+            };
+            let queue = venue.queues.iter().enumerate().find(at_queue).map(|(index, _)| zones + index);
+            [cell.zone.map(|zone| usize::from(zone.0)), queue]
+        };
+        let mut sizes = vec![0.0f32; zones + venue.queues.len()];
+        map.cells().iter().flat_map(places_of).flatten().for_each(|place| sizes[place] += 1.0);
         let usual = (sizes.iter().sum::<f32>() / sizes.len().max(1) as f32).max(1.0);
-        let weight = |zone: crate::venue::ZoneId| usual / sizes[usize::from(zone.0)];
-        let mut by_cell: Vec<f32> = map.cells().iter().map(|cell| cell.zone.map_or(OUTSIDE_ZONES, weight)).collect();
+        let weight = |cell: &Cell| match places_of(cell) {
+            [None, None] => OUTSIDE_ZONES,
+            places => places.iter().flatten().map(|place| usual / sizes[*place]).sum(),
+        };
+        let mut by_cell: Vec<f32> = map.cells().iter().map(weight).collect();
         let sum: f32 = by_cell.iter().sum();
         by_cell.iter_mut().for_each(|value| *value /= sum);
         let by_state = motion::AT_FIRST.map(|share| likelihood.offsets().shares().map(|offset| share * offset));

@@ -1,172 +1,243 @@
-//! How long a queue is and how long one waits: probes over penetration.
+//! The queues: who stands in which, how long each is, how long one waits.
 //!
-//! In: detectable people (probes) who join and leave a queue. Out: length, the wait of somebody joining
-//! now, arrivals and services per minute. The length is the probes waiting over the penetration, the wait
-//! is that of the last probe that left, or of the first still waiting if that is longer already. Both are
-//! the named baselines. It needs no model of service and knows nothing between two probes.
+//! In: sightings of people's devices near queues, the beliefs of where followed devices are, counts told by
+//! tills and staff. Out: the state of each queue. Every device that stands for a person is a probe, whether its owner
+//! opted in or not; of those who did not, a belief is kept under the key of the running epoch only while they
+//! are near a queue, and nothing of it is told but the queue's figures. It refuses more probes than its limit,
+//! counted.
 
+pub mod balance;
+pub mod experts;
+pub mod line;
+pub mod presence;
+pub mod stand;
+pub mod throughput;
+
+use crate::devices::Device;
+use crate::grid::{Belief, Grid};
+use crate::identity::{DeviceKey, Sighting};
 use crate::output::QueueState;
 use crate::time::{Duration, Timestamp};
-use crate::venue::QueueId;
-use std::collections::VecDeque;
+use crate::venue::{QueueId, Venue};
+use line::Line;
+use presence::{Change, Presence};
+use stand::Stands;
+use std::collections::BTreeMap;
 
-/// A device that stayed shorter only passed by.
-pub const PASSING_BY: Duration = Duration::from_secs(15);
+/// Strangers' devices located at once: 11 kB each, 6 MB. Sixteen queues of thirty heard people; with more of
+/// them heard the newest are not probes.
+pub const STRANGERS_MAX: usize = 512;
 
-/// Window over which arrivals and services are counted.
-const RATE_WINDOW: Duration = Duration::from_mins(10);
+/// How often the probes are looked at: about the pace of adverts.
+pub const STEP: Duration = Duration::from_secs(1);
 
-/// Probes remembered per queue for the rates; beyond it the oldest are forgotten and rates read low.
-const PROBES_MAX: usize = 4_096;
+/// A probe not heard for this long is lost: ten adverts of a slow phone.
+const LOST_AFTER: Duration = Duration::from_secs(20);
 
-/// 95 % quantile of the normal distribution.
-const NORMAL_95: f64 = 1.645;
+/// A device first heard this shortly before it was found at a queue may be one whose address has just changed.
+const NEW_FOR: Duration = Duration::from_secs(12);
 
-/// What is known of one queue.
-#[derive(Default)]
-pub struct Queue {
-    /// When each probe now in the queue joined, in that order.
-    waiting: VecDeque<Timestamp>,
-    joined: VecDeque<Timestamp>,
-    served: VecDeque<Timestamp>,
-    /// The wait of the last probe that left after queueing.
-    last_wait_s: Option<f64>,
+/// A stranger's device away from all queues for this long is no longer located.
+const AWAY_MAX: Duration = Duration::from_secs(60);
+
+/// One device that may queue.
+struct Probe {
+    /// Its key in the lines: addresses' keys change with the epoch, this one does not.
+    number: DeviceKey,
+    presence: Presence,
+    /// What is believed of a stranger's device; of a followed one the belief is kept elsewhere.
+    belief: Option<Belief>,
+    first_at: Timestamp,
+    heard_at: Timestamp,
+    /// Last near a queue.
+    near_at: Timestamp,
+    /// Whether its present stay counts in the line.
+    in_line: bool,
 }
 
-impl Queue {
-    /// A probe joined.
-    pub fn join(&mut self, at: Timestamp) {
-        let place = self.waiting.partition_point(|joined| *joined <= at);
-        self.waiting.insert(place, at);
-        push_bounded(&mut self.joined, at, PROBES_MAX);
+/// All queues of a venue.
+pub struct Queues {
+    stands: Stands,
+    lines: Vec<Line>,
+    probes: BTreeMap<DeviceKey, Probe>,
+    strangers: usize,
+    numbers: u64,
+    /// When anything was heard first: who is at a queue then has been there before.
+    begun: Option<Timestamp>,
+    refused: u64,
+}
+
+impl Queues {
+    /// Empty queues.
+    pub fn new(venue: &Venue, grid: &Grid, penetration: f64, penetration_cv: f64) -> Self {
+        let line = |queue| Line::new(queue, penetration, penetration_cv);
+        Self {
+            stands: Stands::new(venue, grid.map().cells()),
+            lines: venue.queues.iter().map(line).collect(),
+            probes: BTreeMap::new(),
+            strangers: 0,
+            numbers: 0,
+            begun: None,
+            refused: 0,
+        }
     }
 
-    /// A probe that joined at `joined` left; it was served unless it only passed by.
-    pub fn leave(&mut self, joined: Timestamp, at: Timestamp) {
-        if let Some(place) = self.waiting.iter().position(|known| *known == joined) {
-            self.waiting.remove(place);
+    /// Whether the venue has none.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Probes not taken because there were too many, at once or in one line.
+    pub fn refused(&self) -> u64 {
+        self.refused + self.lines.iter().map(|line| line.counters().joins_refused).sum::<u64>()
+    }
+
+    /// A queue's line.
+    pub fn line_mut(&mut self, queue: QueueId) -> &mut Line {
+        &mut self.lines[usize::from(queue.0)]
+    }
+
+    /// The lines, queue by queue.
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    /// A device that stands for a person was heard; `is_near` a queue by its strongest receiver, `is_believed`
+    /// where a belief is kept of it elsewhere.
+    pub fn hear(&mut self, grid: &mut Grid, sighting: &Sighting, device: &Device, is_near: bool, is_believed: bool) {
+        self.begun.get_or_insert(sighting.at);
+        self.rename(sighting);
+        if is_near && !self.probes.contains_key(&sighting.key) {
+            self.begin(sighting, device, is_believed);
         }
-        if at.since(joined) < PASSING_BY {
-            if let Some(place) = self.joined.iter().rposition(|known| *known == joined) {
-                self.joined.remove(place);
-            }
+        let Some(probe) = self.probes.get_mut(&sighting.key) else { return };
+        probe.heard_at = sighting.at;
+        if is_near {
+            probe.near_at = sighting.at;
+        }
+        if let Some(belief) = &mut probe.belief {
+            grid.hear(belief, sighting);
+        }
+    }
+
+    fn begin(&mut self, sighting: &Sighting, device: &Device, is_believed: bool) {
+        if !is_believed && self.strangers >= STRANGERS_MAX {
+            self.refused += 1;
             return;
         }
-        push_bounded(&mut self.served, at, PROBES_MAX);
-        self.last_wait_s = Some(at.since(joined).as_secs_f64());
-    }
-
-    /// The state at a moment; `penetration` is the share of people who are probes.
-    pub fn report(&mut self, queue: QueueId, at: Timestamp, penetration: f64, wait_limit_s: f64) -> QueueState {
-        let in_window = |times: &mut VecDeque<Timestamp>| {
-            while times.front().is_some_and(|first| at.since(*first) > RATE_WINDOW) {
-                times.pop_front();
-            }
-            times.len() as f64 / penetration / (RATE_WINDOW.as_secs_f64() / 60.0)
+        self.strangers += usize::from(!is_believed);
+        self.numbers += 1;
+        let probe = Probe {
+            number: DeviceKey(self.numbers),
+            presence: Presence::default(),
+            belief: (!is_believed).then(|| Belief::new(sighting.at)),
+            first_at: device.first_at,
+            heard_at: sighting.at,
+            near_at: sighting.at,
+            in_line: false,
         };
-        let arrivals_per_min = in_window(&mut self.joined);
-        let served_per_min = in_window(&mut self.served);
-        let probes = self.waiting.iter().filter(|joined| at.since(**joined) >= PASSING_BY).count() as f64;
-        let length = probes / penetration;
-        let half = NORMAL_95 * (length * (1.0 - penetration) / penetration).sqrt();
-        let wait_s = self.wait_s(at, probes);
-        let sd_s = wait_s.map(|wait_s| wait_sd_s(wait_s, length, penetration));
-        let quantile = |way: f64| wait_s.zip(sd_s).map(|(wait_s, sd_s)| (wait_s + way * NORMAL_95 * sd_s).max(0.0));
-        QueueState {
-            at,
-            queue,
-            length,
-            length_low: (length - half).max(probes),
-            length_high: length + half,
-            wait_s,
-            wait_low_s: quantile(-1.0),
-            wait_high_s: quantile(1.0),
-            arrivals_per_min: Some(arrivals_per_min),
-            served_per_min: Some(served_per_min),
-            p_wait_over_limit: wait_s.zip(sd_s).map(|(wait_s, sd_s)| p_over(wait_s, sd_s, wait_limit_s)),
-            p_wait_over_limit_15min: None,
+        self.probes.insert(sighting.key, probe);
+    }
+
+    /// The same address in a new epoch has a new key.
+    fn rename(&mut self, sighting: &Sighting) {
+        let Some(previous) = sighting.previous_key.map(|key| DeviceKey(key.get())) else { return };
+        if !self.probes.contains_key(&sighting.key)
+            && let Some(probe) = self.probes.remove(&previous)
+        {
+            self.probes.insert(sighting.key, probe);
         }
     }
 
-    /// The last wait that ended, or the longest still going on; nothing where nobody waits.
-    fn wait_s(&self, at: Timestamp, probes: f64) -> Option<f64> {
-        if probes == 0.0 {
-            return Some(0.0);
+    /// Looks at all probes; `believed` gives the belief kept elsewhere.
+    pub fn step<'a>(
+        &mut self,
+        grid: &mut Grid,
+        at: Timestamp,
+        mut believed: impl FnMut(DeviceKey) -> Option<&'a Belief>,
+    ) {
+        let begun = self.begun.unwrap_or(at);
+        let mut counts = vec![0.0f32; self.lines.len()];
+        for (key, probe) in &mut self.probes {
+            if at.since(probe.heard_at) > LOST_AFTER {
+                continue;
+            }
+            let shares = match &mut probe.belief {
+                Some(belief) => {
+                    grid.advance(belief, at);
+                    self.stands.shares(belief)
+                }
+                None => match believed(*key) {
+                    Some(belief) => self.stands.shares(belief),
+                    None => continue,
+                },
+            };
+            for change in probe.presence.update(&shares, at).into_iter().flatten() {
+                probe.change(&mut self.lines, change, begun);
+            }
+            counts.iter_mut().enumerate().for_each(|(queue, count)| *count += probe.presence.counts(queue));
         }
-        let head_s = self.waiting.front().map(|joined| at.since(*joined).as_secs_f64());
-        match (self.last_wait_s, head_s) {
-            (Some(last_s), Some(head_s)) => Some(last_s.max(head_s)),
-            (last_s, head_s) => last_s.or(head_s),
+        self.lines.iter_mut().zip(counts).for_each(|(line, count)| line.counted(f64::from(count)));
+        self.drop_absent(at);
+    }
+
+    /// Ends the stays of the lost, and forgets strangers who are away.
+    fn drop_absent(&mut self, at: Timestamp) {
+        let (lines, strangers) = (&mut self.lines, &mut self.strangers);
+        self.probes.retain(|_, probe| {
+            let is_lost = at.since(probe.heard_at) > LOST_AFTER;
+            let is_away = probe.presence.here().is_none() && at.since(probe.near_at) > AWAY_MAX;
+            if is_lost {
+                probe.lose(lines);
+            }
+            let stays = !is_lost && !is_away;
+            *strangers -= usize::from(!stays && probe.belief.is_some());
+            stays
+        });
+    }
+
+    /// A device must be forgotten: it was never in a line.
+    pub fn forget(&mut self, key: DeviceKey, at: Timestamp) {
+        let Some(mut probe) = self.probes.remove(&key) else { return };
+        self.strangers -= usize::from(probe.belief.is_some());
+        if let Some((queue, _)) = probe.presence.here().filter(|_| probe.in_line) {
+            self.lines[usize::from(queue.0)].beside(at, probe.number);
+            probe.in_line = false;
         }
     }
+
+    /// The state of all queues.
+    pub fn report(&mut self, at: Timestamp, penetration: f64, penetration_cv: f64) -> Vec<QueueState> {
+        let report = |(index, line): (u8, &mut Line)| line.report(QueueId(index), at, penetration, penetration_cv);
+        (0u8..).zip(&mut self.lines).map(report).collect()
+    }
 }
 
-/// How far the next wait lies from the last, seconds: services differ (one in `sqrt(Q + 1)`), and the length is
-/// known only through the probes (`sqrt((1 - p) / (p Q))`).
-fn wait_sd_s(wait_s: f64, length: f64, penetration: f64) -> f64 {
-    let service = 1.0 / (length + 1.0);
-    let counting = (1.0 - penetration) / (penetration * length.max(1.0));
-    wait_s * (service + counting).sqrt()
-}
-
-/// Probability that a wait of this mean and spread is over a limit; the logistic curve that lies within 0.01 of
-/// the normal distribution (Bowling et al. 2009).
-fn p_over(wait_s: f64, sd_s: f64, limit_s: f64) -> f64 {
-    if sd_s <= 0.0 {
-        return f64::from(u8::from(wait_s > limit_s));
-    }
-    1.0 / (1.0 + (-1.702 * (wait_s - limit_s) / sd_s).exp())
-}
-
-fn push_bounded<T>(items: &mut VecDeque<T>, item: T, count_max: usize) {
-    if items.len() >= count_max {
-        items.pop_front();
-    }
-    items.push_back(item);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_micros(seconds * 1_000_000)
+impl Probe {
+    fn change(&mut self, lines: &mut [Line], change: Change, begun: Timestamp) {
+        match change {
+            Change::Joined { queue, at } => {
+                // An address that turns up in the middle of a line is most often an old one that changed.
+                let was_outside = at.since(self.first_at) > NEW_FOR;
+                let was_there = self.first_at.since(begun) <= NEW_FOR;
+                self.in_line = was_outside || was_there;
+                if self.in_line {
+                    lines[usize::from(queue.0)].joined(at, self.number);
+                }
+            }
+            Change::Left { queue, joined, at } => {
+                if std::mem::take(&mut self.in_line) {
+                    lines[usize::from(queue.0)].left(joined, at, self.number);
+                }
+            }
+        }
     }
 
-    fn report(queue: &mut Queue, seconds: i64) -> QueueState {
-        queue.report(QueueId(0), at(seconds), 0.5, 60.0)
-    }
-
-    #[test]
-    fn two_probes_at_half_penetration_are_four_people() {
-        let mut queue = Queue::default();
-        queue.join(at(0));
-        queue.join(at(10));
-        let state = report(&mut queue, 40);
-        assert_eq!((state.length, state.wait_s), (4.0, Some(40.0)));
-        assert!(state.length_low >= 2.0 && state.length_high > 4.0);
-    }
-
-    #[test]
-    fn the_last_wait_that_ended_is_the_estimate() {
-        let mut queue = Queue::default();
-        queue.join(at(0));
-        queue.join(at(70));
-        queue.leave(at(0), at(90));
-        let state = report(&mut queue, 100);
-        assert_eq!(state.wait_s, Some(90.0));
-        // One probe waits: sd is 90 sqrt(1/3 + 1/2), so the limit of 60 s is 0.365 of it below.
-        let p = state.p_wait_over_limit.expect("known");
-        assert!((p - 0.65).abs() < 0.01, "{p}");
-        assert_eq!(state.served_per_min, Some(0.2));
-    }
-
-    #[test]
-    fn passing_by_is_not_queueing() {
-        let mut queue = Queue::default();
-        queue.join(at(0));
-        queue.leave(at(0), at(10));
-        let state = report(&mut queue, 20);
-        assert_eq!((state.length, state.wait_s, state.arrivals_per_min), (0.0, Some(0.0), Some(0.0)));
+    fn lose(&mut self, lines: &mut [Line]) {
+        if let Some(Change::Left { queue, .. }) = self.presence.leave(self.heard_at)
+            && std::mem::take(&mut self.in_line)
+        {
+            lines[usize::from(queue.0)].lost(self.heard_at, self.number);
+        }
     }
 }

@@ -19,6 +19,9 @@ pub struct GapSettings {
     pub penetration_cv: f64,
     /// People in a party, on average.
     pub party_size: f64,
+    /// Whether waits are seen so clearly that forecasts are corrected by them and open tills told from them. One
+    /// who stands beside a line would be taken for a long wait at closed tills.
+    pub trusts_waits: bool,
     /// A longer wait counts as over the limit, seconds.
     pub wait_limit_s: f64,
 }
@@ -33,6 +36,7 @@ impl Default for GapSettings {
             penetration: 0.5,
             penetration_cv: 0.1,
             party_size: 1.0,
+            trusts_waits: true,
             wait_limit_s: 300.0,
         }
     }

@@ -59,6 +59,11 @@ impl Tills {
         self.rate
     }
 
+    /// Takes over a rate known from elsewhere.
+    pub fn set_rate(&mut self, rate: Gamma) {
+        self.rate = rate;
+    }
+
     /// The expected number of open tills.
     pub fn open(&self) -> f64 {
         self.hypotheses().map(|(count, weight)| count as f64 * weight).sum()

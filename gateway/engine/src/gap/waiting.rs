@@ -20,6 +20,8 @@ pub struct Waiter {
     /// Which device.
     pub key: DeviceKey,
     overtaken: u8,
+    /// No longer heard: it keeps its place until somebody behind it is served.
+    lost: bool,
 }
 
 /// What a start of service means for the line.
@@ -60,7 +62,7 @@ impl Waiting {
             return false;
         }
         let place = self.line.partition_point(|waiter| waiter.joined <= joined);
-        self.line.insert(place, Waiter { joined, key, overtaken: 0 });
+        self.line.insert(place, Waiter { joined, key, overtaken: 0, lost: false });
         true
     }
 
@@ -77,6 +79,32 @@ impl Waiting {
         self.line.remove(place);
         self.line.retain(|waiter| waiter.overtaken < OVERTAKEN_MAX);
         Some(Started { joined, place_joined })
+    }
+
+    /// A probe is no longer heard: its address changed, or its battery died. The person still stands there.
+    pub fn lose(&mut self, key: DeviceKey) {
+        self.line.iter_mut().filter(|waiter| waiter.key == key).for_each(|waiter| waiter.lost = true);
+    }
+
+    /// Somebody is being served, so the lost ones who stood before them have been; whether there were any.
+    pub fn drop_lost_before(&mut self, key: DeviceKey) -> bool {
+        let Some(place) = self.line.iter().position(|waiter| waiter.key == key) else { return false };
+        let (count, mut index) = (self.line.len(), 0);
+        self.line.retain(|waiter| {
+            index += 1;
+            index > place || !waiter.lost
+        });
+        self.line.len() < count
+    }
+
+    /// The first in line, if it is lost.
+    pub fn lost_first(&self) -> Option<DeviceKey> {
+        self.first().filter(|first| first.lost).map(|first| first.key)
+    }
+
+    /// How many who are still heard stand before a probe.
+    pub fn before(&self, key: DeviceKey) -> usize {
+        self.line.iter().take_while(|waiter| waiter.key != key).filter(|waiter| !waiter.lost).count()
     }
 
     /// A probe left unserved; tells when it joined and whether it was first.
@@ -115,6 +143,15 @@ mod tests {
             assert!(waiting.start(DeviceKey(key)).is_some());
         }
         assert_eq!((waiting.len(), waiting.first().map(|first| first.key)), (1, Some(DeviceKey(5))));
+    }
+
+    #[test]
+    fn a_lost_probe_keeps_its_place_until_the_next_is_served() {
+        let mut waiting = line(&[(1, 1), (2, 2), (3, 3)]);
+        waiting.lose(DeviceKey(1));
+        assert_eq!((waiting.lost_first(), waiting.before(DeviceKey(3))), (Some(DeviceKey(1)), 1));
+        assert!(waiting.drop_lost_before(DeviceKey(2)) && !waiting.drop_lost_before(DeviceKey(2)));
+        assert_eq!(waiting.start(DeviceKey(2)).map(|started| started.place_joined), Some(at(2)));
     }
 
     #[test]
