@@ -9,6 +9,7 @@ pub mod boards;
 pub mod capture;
 pub mod hci;
 pub mod recording_file;
+pub mod source;
 
 use std::ops::Range;
 use venue_engine::advert::Address;
