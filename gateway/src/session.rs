@@ -64,6 +64,7 @@ pub struct Session {
     runtime: Runtime,
     pages: std::net::SocketAddr,
     broker: (String, u16),
+    radios: radio::source::Sources,
 }
 
 /// Runs a board until somebody ends it.
@@ -128,6 +129,7 @@ impl Session {
         let engine = new_engine(&config, &venue, joined.chain(registrations))?;
         let clock = clock.not_before(Timestamp::from_micros(store.event_time_us()));
         let (engine, engine_thread) = runtime::spawn(engine, clock, store.clone())?;
+        let radios = radio::source::Sources::default();
         let (shutdown, ending) = watch::channel(false);
         let broker = start_broker(&config)?;
         let publisher = client::ClientConfig {
@@ -144,11 +146,17 @@ impl Session {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let tasks = vec![
             runtime.spawn(client::run(publisher, store.outbox(), ending.clone())),
-            runtime.spawn(tell_health(state.live.clone(), engine.clone(), store.clone(), ending.clone())),
+            runtime.spawn(tell_health(
+                state.live.clone(),
+                engine.clone(),
+                store.clone(),
+                radios.clone(),
+                ending.clone(),
+            )),
             runtime.spawn(web::serve(listener, state, ending)),
         ];
         drop(_entered);
-        Ok(Self { engine, engine_thread, store, store_thread, shutdown, tasks, runtime, pages, broker })
+        Ok(Self { engine, engine_thread, store, store_thread, shutdown, tasks, runtime, pages, broker, radios })
     }
 
     /// Starts the radios a configuration names.
@@ -166,6 +174,17 @@ impl Session {
                 ))
             })?;
             let source = radio::bluez::run(receiver, self.engine.clone(), self.shutdown.subscribe());
+            self.tasks.push(self.runtime.spawn(source));
+        }
+        for hci in &config.hci {
+            let receiver = venue.receiver(&hci.receiver).ok_or_else(|| {
+                let (plan, name) = (config.venue.display(), &hci.receiver);
+                Failure::Configuration(format!("{plan}: no receiver \"{name}\", which [[hci]] names; add it"))
+            })?;
+            let health = Arc::new(radio::source::Health::new(&hci.receiver, &hci.device.to_string()));
+            self.radios.add(health.clone());
+            let (device, ending) = (hci.device.clone(), self.shutdown.subscribe());
+            let source = radio::hci::run(device, receiver, self.engine.clone(), health, ending);
             self.tasks.push(self.runtime.spawn(source));
         }
         if config.mqtt.hub {
@@ -278,7 +297,13 @@ fn registration_of(attendee: Attendee) -> Option<Registration> {
 }
 
 /// Tells the pages, until the end, how the box itself is.
-async fn tell_health(live: Arc<Live>, engine: EngineHandle, store: StoreHandle, mut ending: watch::Receiver<bool>) {
+async fn tell_health(
+    live: Arc<Live>,
+    engine: EngineHandle,
+    store: StoreHandle,
+    radios: radio::source::Sources,
+    mut ending: watch::Receiver<bool>,
+) {
     loop {
         let (figures, counts) = (engine.figures(), store.counts());
         live.set_health(serde_json::json!({
@@ -287,6 +312,7 @@ async fn tell_health(live: Arc<Live>, engine: EngineHandle, store: StoreHandle, 
             "adverts_lost": figures.adverts_lost,
             "outbox_waiting": store.outbox().waiting(),
             "broker_connected": counts.broker_connected,
+            "radios": radios.to_json(),
         }));
         tokio::select! {
             () = tokio::time::sleep(HEALTH_EVERY) => {}

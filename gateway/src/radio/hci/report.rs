@@ -12,6 +12,10 @@ pub const LE_META: u8 = 0x3e;
 const ADVERTISING_REPORT: u8 = 0x02;
 const EXTENDED_ADVERTISING_REPORT: u8 = 0x0d;
 
+const PHY_1M: u8 = 1;
+/// SID of a legacy advertisement in an extended report.
+const NO_SET: u8 = 0xff;
+
 /// Advertisers whose fragments are being joined at once. A fragment follows within milliseconds, so few are
 /// open; when more come the oldest is given up, counted.
 const OPEN_MAX: usize = 32;
@@ -25,6 +29,12 @@ pub struct Report {
     pub rssi_dbm: Option<i8>,
     /// Whether it is a scan response.
     pub scan_response: bool,
+    /// PHY it was found on, and for extended advertising the PHY of its data: 1 is 1M, 2 is 2M, 3 is Coded.
+    pub phys: (u8, Option<u8>),
+    /// Advertising set of extended advertising (SID).
+    pub set: Option<u8>,
+    /// Transmit power the controller was told.
+    pub tx_power_dbm: Option<i8>,
     /// Advertising data, fragments joined.
     pub payload: Vec<u8>,
 }
@@ -82,6 +92,9 @@ impl Reports {
                 address: address(address_type, [a0, a1, a2, a3, a4, a5]),
                 rssi_dbm: strength(*rssi),
                 scan_response: kind == 4,
+                phys: (PHY_1M, None),
+                set: None,
+                tx_power_dbm: None,
                 payload: payload.to_vec(),
             });
         }
@@ -102,7 +115,9 @@ impl Reports {
             let sender = address(head[2], [head[3], head[4], head[5], head[6], head[7], head[8]]);
             let (set, rssi_dbm, scan_response) = (head[11], strength(head[13]), kind & 0b1000 != 0);
             if let Some(payload) = self.join(sender, set, kind, payload) {
-                take(Report { address: sender, rssi_dbm, scan_response, payload });
+                let phys = (head[9], Some(head[10]).filter(|phy| *phy != 0));
+                let (set, tx_power_dbm) = (Some(set).filter(|set| *set != NO_SET), strength(head[12]));
+                take(Report { address: sender, rssi_dbm, scan_response, phys, set, tx_power_dbm, payload });
             }
         }
     }
@@ -191,6 +206,15 @@ mod tests {
         assert_eq!(check(&[&first, &last]).0, ["Some(11) Some(-64) [02, 01, 06]"]);
         let (reports, _, incomplete) = check(&[&first, &extended("4000", "06")]);
         assert_eq!((reports.len(), incomplete), (0, 1));
+    }
+
+    #[test]
+    fn phy_set_and_transmit_power_are_kept() {
+        let event = [0x3e, 0x1a, 0x0d, 1, 0, 0, 1, 6, 5, 4, 3, 2, 1, 1, 3, 7, 0xf4, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let mut told = None;
+        Reports::default().event(&event, |report| told = Some(report));
+        let report = told.expect("a report");
+        assert_eq!((report.phys, report.set, report.tx_power_dbm), ((1, Some(3)), Some(7), Some(-12)));
     }
 
     #[test]
