@@ -129,6 +129,8 @@ pub struct Air {
     flood_per_s: Option<f64>,
     /// What was heard last, repeated in a flood.
     known: Vec<SimAdvert>,
+    /// The one to repeat next.
+    next: usize,
     owed: f64,
 }
 
@@ -149,7 +151,7 @@ impl Air {
         let begin_us = simulation.starts_at_us().saturating_add(skipped_us);
         ensure!(begin_us < simulation.ends_at_us(), "the scenario is over by then");
         simulation.advance(begin_us, &mut Vec::new(), &mut Vec::new());
-        Ok(Self { simulation, receiver: index as u16, flood_per_s, known: Vec::new(), owed: 0.0 })
+        Ok(Self { simulation, receiver: index as u16, flood_per_s, known: Vec::new(), next: 0, owed: 0.0 })
     }
 
     /// What is heard during the next `passed`.
@@ -158,11 +160,15 @@ impl Air {
         self.simulation.advance(until_us, heard, &mut Vec::new());
         heard.retain(|advert| advert.receiver == self.receiver);
         let Some(flood_per_s) = self.flood_per_s else { return };
-        self.known.extend(heard.drain(..));
+        self.known.append(heard);
         self.known.drain(..self.known.len().saturating_sub(KNOWN_MAX));
+        if self.known.is_empty() {
+            return;
+        }
         self.owed += flood_per_s * passed.as_secs_f64();
-        let known = self.known.iter().cycle();
-        heard.extend(known.take(self.owed as usize));
+        let count = self.owed as usize;
+        heard.extend(self.known.iter().cycle().skip(self.next % self.known.len()).take(count));
+        self.next = (self.next + count) % self.known.len();
         self.owed = self.owed.fract();
     }
 }
@@ -292,8 +298,10 @@ mod tests {
     fn a_flood_has_its_rate() {
         let mut air = air(Some(5_000.0));
         heard(&mut air, 1);
-        let count = heard(&mut air, 2).len();
-        assert!(count.abs_diff(10_000) < 10, "{count}");
+        let all = heard(&mut air, 2);
+        assert!(all.len().abs_diff(10_000) < 10, "{}", all.len());
+        let senders: std::collections::BTreeSet<[u8; 6]> = all.iter().map(|advert| advert.address).collect();
+        assert!(senders.len() > 10, "it repeats all that is heard, not the first: {}", senders.len());
     }
 
     #[test]
