@@ -368,7 +368,7 @@ mod tests {
         let faults = read(&format!("[[hci]]\ndevice = \"usb:0\"\n{one}{one}")).expect_err("three faults");
         let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
         assert_eq!(lines.len(), 3, "{lines:?}");
-        assert!(lines.iter().any(|line| line.contains("it begins with tcp:, unix: or serial:")), "{lines:?}");
+        assert!(lines.iter().any(|line| line.contains("it begins with tcp:, unix:, serial: or user:")), "{lines:?}");
         assert!(lines.iter().any(|line| line.contains("named twice")), "{lines:?}");
     }
 

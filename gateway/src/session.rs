@@ -140,7 +140,14 @@ impl Session {
             venue: venue.name.clone(),
             gateway: config.gateway.clone(),
         };
-        let state = WebState { venue: venue.clone(), live, store: store.clone(), database, engine: engine.clone() };
+        let state = WebState {
+            venue: venue.clone(),
+            live,
+            store: store.clone(),
+            database,
+            engine: engine.clone(),
+            radios: radios.clone(),
+        };
         let _entered = runtime.enter();
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -173,7 +180,7 @@ impl Session {
                     config.venue.display()
                 ))
             })?;
-            let source = radio::bluez::run(receiver, self.engine.clone(), self.shutdown.subscribe());
+            let source = radio::bluez::run(receiver, self.engine.for_source(), self.shutdown.subscribe());
             self.tasks.push(self.runtime.spawn(source));
         }
         for hci in &config.hci {
@@ -181,16 +188,15 @@ impl Session {
                 let (plan, name) = (config.venue.display(), &hci.receiver);
                 Failure::Configuration(format!("{plan}: no receiver \"{name}\", which [[hci]] names; add it"))
             })?;
-            let health = Arc::new(radio::source::Health::new(&hci.receiver, &hci.device.to_string()));
-            self.radios.add(health.clone());
+            let health = self.radios.add(&hci.receiver, &hci.device.to_string());
             let (device, ending) = (hci.device.clone(), self.shutdown.subscribe());
-            let source = radio::hci::run(device, receiver, self.engine.clone(), health, ending);
+            let source = radio::hci::run(device, receiver, self.engine.for_source(), health, ending);
             self.tasks.push(self.runtime.spawn(source));
         }
         if config.mqtt.hub {
             let (host, port) = self.broker.clone();
             let hub = HubConfig { host, port, mqtt: config.mqtt.clone(), gateway: config.gateway.clone() };
-            let ear = hub::run(hub, venue.clone(), self.engine.clone(), self.shutdown.subscribe());
+            let ear = hub::run(hub, venue.clone(), self.engine.for_source(), self.shutdown.subscribe());
             self.tasks.push(self.runtime.spawn(ear));
         }
         Ok(())
@@ -305,6 +311,7 @@ async fn tell_health(
     mut ending: watch::Receiver<bool>,
 ) {
     loop {
+        radios.sample(HEALTH_EVERY);
         let (figures, counts) = (engine.figures(), store.counts());
         live.set_health(serde_json::json!({
             "devices_alive": figures.devices_alive,

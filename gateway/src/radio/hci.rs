@@ -15,17 +15,16 @@ pub mod report;
 #[cfg(all(test, feature = "demo"))]
 mod tests;
 pub mod transport;
-pub mod watchdog;
 
-use super::source::{AdvertSink, Count, Health};
+use super::source::{AdvertSink, Count, Health, Listener};
+use super::watchdog::{Rung, Trouble, Watchdog};
 use bring_up::BringUp;
-use link::{Link, Listener};
+use link::Link;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use transport::{Device, Transport};
 use venue_engine::venue::ReceiverId;
-use watchdog::{Rung, Trouble, Watchdog};
 
 /// How long opening may take: a host on the venue's network answers at once or not at all.
 const OPEN_WITHIN: Duration = Duration::from_secs(3);
@@ -69,8 +68,10 @@ async fn listen<S: AdvertSink>(device: &Device, listener: Listener<'_, S>, dog: 
     let transport = match opened {
         Ok(transport) => transport,
         Err(error) => {
-            tracing::debug!(%device, %error, "not opened");
-            climb(device, dog, Trouble::CannotOpen, health);
+            if !dog.is_reported() {
+                tracing::warn!(%device, %error, "not opened");
+            }
+            health.climb(dog, Trouble::CannotOpen);
             return Trouble::CannotOpen;
         }
     };
@@ -81,31 +82,11 @@ async fn listen<S: AdvertSink>(device: &Device, listener: Listener<'_, S>, dog: 
             Ok(_) => link.listen(dog).await,
             Err(trouble) => trouble,
         };
-        health.set_state(trouble.as_str());
-        let next = match (climb(device, dog, trouble, health), scanning) {
+        let next = match (health.climb(dog, trouble), scanning) {
             (Rung::Rescan, Ok(mode)) => BringUp::rescan(mode),
             (Rung::Rescan | Rung::Reset, _) => BringUp::from_reset(),
             (Rung::Reopen | Rung::Report, _) => return trouble,
         };
         scanning = link.bring_up(next, dog).await;
     }
-}
-
-/// The next rung, counted and logged. What was tried in vain once is not told with every attempt.
-fn climb(device: &Device, dog: &mut Watchdog, trouble: Trouble, health: &Health) -> Rung {
-    let known = dog.is_reported();
-    let rung = dog.climb(trouble);
-    let reason = trouble.as_str();
-    match rung {
-        Rung::Rescan => health.add(Count::Rescans, 1),
-        Rung::Reset => health.add(Count::Resets, 1),
-        Rung::Reopen => {}
-        Rung::Report => health.add(Count::GivenUp, 1),
-    }
-    match rung {
-        rung if known => tracing::debug!(%device, reason, ?rung, "{trouble}"),
-        Rung::Report => tracing::error!(%device, reason, "not listening: {trouble}; trying on"),
-        rung => tracing::warn!(%device, reason, ?rung, "{trouble}"),
-    }
-    rung
 }

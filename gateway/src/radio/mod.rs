@@ -10,6 +10,7 @@ pub mod capture;
 pub mod hci;
 pub mod recording_file;
 pub mod source;
+pub mod watchdog;
 
 use std::ops::Range;
 use venue_engine::advert::Address;

@@ -5,7 +5,7 @@
 //! by the source's own learnt rate: a hall of phones is suspicious after two seconds, a store room with one
 //! tag is not.
 
-use super::bring_up::Refusal;
+use super::hci::bring_up::Refusal;
 use std::fmt;
 use std::time::{Duration, Instant};
 

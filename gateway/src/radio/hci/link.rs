@@ -8,8 +8,8 @@ use super::bring_up::{BringUp, Mode, Progress, READ_LOCAL_VERSION, answer};
 use super::h4::{self, Framer};
 use super::report::{Report, Reports};
 use super::transport::Transport;
-use super::watchdog::{Trouble, Verdict, Watchdog};
-use crate::radio::source::{AdvertSink, Count, Health};
+use crate::radio::source::{AdvertSink, Count, Listener};
+use crate::radio::watchdog::{Trouble, Verdict, Watchdog};
 use crate::radio::{AdvertBatch, BATCH_MAX};
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
@@ -30,16 +30,6 @@ const GARBLED_LEN: usize = 4 * 1_024;
 
 /// Event code of a hardware error (Core 5.4, Vol 4 Part E, 7.7.16).
 const HARDWARE_ERROR: u8 = 0x10;
-
-/// Where adverts go and what is counted, for as long as the source lives.
-pub struct Listener<'a, S> {
-    /// Where adverts go.
-    pub sink: &'a S,
-    /// The receiver this controller stands for.
-    pub receiver: ReceiverId,
-    /// What is counted.
-    pub health: &'a Health,
-}
 
 /// An open connection.
 pub struct Link<'a, S> {
@@ -184,7 +174,7 @@ impl<'a, S: AdvertSink> Link<'a, S> {
         self.count(at, heard, anonymous);
         if heard > 0 {
             dog.heard(Instant::now(), heard);
-            self.listener.health.set_rate(dog.adverts_per_s());
+            self.listener.health.set_learnt(dog.adverts_per_s());
             // Whoever reports adverts is alive, whether or not it found the time to say so.
             self.asked_at = None;
         }
@@ -216,7 +206,7 @@ impl<'a, S: AdvertSink> Link<'a, S> {
     fn hand_over(&mut self) {
         self.gathered_since = None;
         if !self.batch.is_empty() {
-            self.listener.sink.adverts(std::mem::take(&mut self.batch));
+            self.listener.hand_over(std::mem::take(&mut self.batch));
         }
     }
 }

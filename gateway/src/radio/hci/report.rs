@@ -2,7 +2,8 @@
 //!
 //! In: the parameters of an HCI event packet. Out: one report after the other, legacy and extended, with
 //! fragments joined. It refuses, counted, what is not exactly as long as it says. Source: Core 5.4, Vol 4
-//! Part E, 7.7.65.2 (LE Advertising Report) and 7.7.65.13 (LE Extended Advertising Report).
+//! Part E, 7.7.65.2 (LE Advertising Report), 7.7.65.11 (LE Directed Advertising Report) and 7.7.65.13 (LE
+//! Extended Advertising Report).
 
 use std::collections::VecDeque;
 use venue_engine::advert::{Address, AddressType, PAYLOAD_LEN_MAX};
@@ -10,6 +11,7 @@ use venue_engine::advert::{Address, AddressType, PAYLOAD_LEN_MAX};
 /// Event code of LE Meta events.
 pub const LE_META: u8 = 0x3e;
 const ADVERTISING_REPORT: u8 = 0x02;
+const DIRECTED_ADVERTISING_REPORT: u8 = 0x0b;
 const EXTENDED_ADVERTISING_REPORT: u8 = 0x0d;
 
 const PHY_1M: u8 = 1;
@@ -66,6 +68,7 @@ impl Reports {
         }
         match parameters {
             [ADVERTISING_REPORT, count, reports @ ..] => self.legacy(*count, reports, &mut take),
+            [DIRECTED_ADVERTISING_REPORT, count, reports @ ..] => self.directed(*count, reports, &mut take),
             [EXTENDED_ADVERTISING_REPORT, count, reports @ ..] => self.extended(*count, reports, &mut take),
             _ => {}
         }
@@ -96,6 +99,26 @@ impl Reports {
                 set: None,
                 tx_power_dbm: None,
                 payload: payload.to_vec(),
+            });
+        }
+    }
+
+    /// Advertisements directed at somebody carry no data; whom they are for does not matter here.
+    fn directed(&mut self, count: u8, mut rest: &[u8], take: &mut impl FnMut(Report)) {
+        for _ in 0..count {
+            let Some((head, after)) = rest.split_first_chunk::<16>() else {
+                self.malformed += 1;
+                return;
+            };
+            rest = after;
+            take(Report {
+                address: address(head[1], [head[2], head[3], head[4], head[5], head[6], head[7]]),
+                rssi_dbm: strength(head[15]),
+                scan_response: false,
+                phys: (PHY_1M, None),
+                set: None,
+                tx_power_dbm: None,
+                payload: Vec::new(),
             });
         }
     }
@@ -188,6 +211,14 @@ mod tests {
         let (reports, malformed, _) = check(&[event]);
         assert_eq!(reports, ["Some(11) Some(-59) [02, 01, 06]", "Some(ff) None [02, 0a, 0b]"]);
         assert_eq!(malformed, 0);
+    }
+
+    #[test]
+    fn directed_and_anonymous_reports_have_their_own_shape() {
+        let directed = "3e120b01010166554433221101aabbccddeeffc4";
+        assert_eq!(check(&[directed]), (vec!["Some(11) Some(-60) []".to_owned()], 0, 0));
+        let anonymous = "3e1d0d010000ff00000000000001000500c40000000000000000000003020106";
+        assert_eq!(check(&[anonymous]), (vec!["None Some(-60) [02, 01, 06]".to_owned()], 0, 0));
     }
 
     /// An extended report of one set: event type, payload.

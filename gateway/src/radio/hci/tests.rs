@@ -29,8 +29,9 @@ impl AdvertSink for Heard {
         Timestamp::from_micros(1_763_700_000_000_000)
     }
 
-    fn adverts(&self, batch: AdvertBatch) {
+    fn adverts(&self, batch: AdvertBatch) -> u64 {
         self.0.lock().expect("no panic").push(batch);
+        0
     }
 }
 

@@ -1,4 +1,5 @@
-//! The way to a controller: TCP, unix socket, serial line or pty.
+//! The way to a controller: TCP, unix socket, serial line or pty, or an adapter of this machine taken over
+//! from the kernel (the Linux HCI user channel).
 //!
 //! In: where the controller is, as the configuration says it. Out: an open stream of bytes. A serial line is
 //! set raw before the first byte, since a fresh one echoes and edits; speeds need not be standard ones. It
@@ -35,6 +36,8 @@ pub enum Device {
         /// Whether RTS and CTS are wired: Zephyr's firmware needs them.
         flow_control: bool,
     },
+    /// `user:N`: the adapter hciN, which must be down; the kernel and bluetoothd let go of it meanwhile.
+    User(u16),
 }
 
 impl FromStr for Device {
@@ -42,11 +45,12 @@ impl FromStr for Device {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parts = text.split_once(':').filter(|(_, place)| !place.is_empty());
-        match parts.ok_or("write tcp:HOST:PORT, unix:PATH or serial:PATH:BAUD")? {
+        match parts.ok_or("write tcp:HOST:PORT, unix:PATH, serial:PATH:BAUD or user:N")? {
             ("tcp", place) => tcp(place),
             ("unix", path) => Ok(Self::Unix(path.into())),
             ("serial", place) => serial(place),
-            _ => Err("it begins with tcp:, unix: or serial:"),
+            ("user", number) => number.parse().map(Self::User).map_err(|_| "write user:N for the adapter hciN"),
+            _ => Err("it begins with tcp:, unix:, serial: or user:"),
         }
     }
 }
@@ -78,6 +82,7 @@ impl fmt::Display for Device {
         match self {
             Self::Tcp(place) => write!(f, "tcp:{place}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::User(number) => write!(f, "user:{number}"),
             Self::Serial { path, baud, flow_control } => {
                 write!(f, "serial:{}:{baud}{}", path.display(), if *flow_control { "" } else { ":none" })
             }
@@ -94,6 +99,20 @@ pub enum Transport {
     Unix(UnixStream),
     /// Over a serial line or pty.
     Serial(AsyncFd<File>),
+    /// An adapter of this machine. One read gives one packet, type byte first, and a write takes one.
+    #[cfg(target_os = "linux")]
+    User(UserChannel),
+}
+
+/// The kernel's user channel of an adapter.
+#[cfg(target_os = "linux")]
+pub struct UserChannel(bt_hci_linux::Socket);
+
+#[cfg(target_os = "linux")]
+impl fmt::Debug for UserChannel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserChannel")
+    }
 }
 
 impl Transport {
@@ -111,6 +130,10 @@ impl Transport {
             }
             Device::Unix(path) => Ok(Self::Unix(UnixStream::connect(path).await?)),
             Device::Serial { path, baud, flow_control } => watch(open_serial(path, *baud, *flow_control)?),
+            #[cfg(target_os = "linux")]
+            Device::User(number) => Ok(Self::User(UserChannel(bt_hci_linux::Socket::new(*number)?))),
+            #[cfg(not(target_os = "linux"))]
+            Device::User(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
@@ -123,6 +146,8 @@ impl Transport {
         match self {
             Self::Tcp(stream) => stream.read(buffer).await,
             Self::Unix(stream) => stream.read(buffer).await,
+            #[cfg(target_os = "linux")]
+            Self::User(UserChannel(socket)) => socket.read(buffer).await,
             Self::Serial(line) => loop {
                 let mut ready = line.readable_mut().await?;
                 if let Ok(read) = ready.try_io(|line| line.get_mut().read(buffer)) {
@@ -140,6 +165,8 @@ impl Transport {
         match self {
             Self::Tcp(stream) => stream.write_all(packet).await,
             Self::Unix(stream) => stream.write_all(packet).await,
+            #[cfg(target_os = "linux")]
+            Self::User(UserChannel(socket)) => socket.write_all(packet).await,
             Self::Serial(line) => {
                 while !packet.is_empty() {
                     let mut ready = line.writable_mut().await?;
@@ -188,6 +215,7 @@ mod tests {
             "unix:/run/hci.sock",
             "serial:/dev/ttyUSB0:1000000",
             "serial:/dev/ttyUSB0:115200:none",
+            "user:0",
         ] {
             assert_eq!(text.parse::<Device>().map(|device| device.to_string()).as_deref(), Ok(text));
         }
@@ -200,7 +228,14 @@ mod tests {
         {
             assert!(text.parse::<Device>().is_err(), "{text}");
         }
-        for text in ["serial:/dev/x:fast", "serial::115200", "serial:/dev/x:300", "serial:/dev/x:1:none"] {
+        for text in [
+            "serial:/dev/x:fast",
+            "serial::115200",
+            "serial:/dev/x:300",
+            "serial:/dev/x:1:none",
+            "user:hci0",
+            "user:70000",
+        ] {
             assert!(text.parse::<Device>().is_err(), "{text}");
         }
     }
