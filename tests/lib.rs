@@ -4,6 +4,7 @@
 //! deadline, converted recordings, scores. It refuses to hide a test that could not run: `skip` prints
 //! its name and reason, and `check.sh` lists them at the end.
 
+pub mod controller;
 pub mod convert_positioning;
 pub mod convert_trajectories;
 pub mod csv;

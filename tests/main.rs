@@ -8,6 +8,7 @@ mod decode;
 mod docs;
 mod faults;
 mod files;
+mod hci;
 mod http;
 mod limits;
 mod publishing;
