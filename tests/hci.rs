@@ -56,6 +56,11 @@ impl Board {
         self.state()["health"]["radios"][index].clone()
     }
 
+    /// Devices alive.
+    pub fn devices_alive(&self) -> u64 {
+        self.state()["health"]["devices_alive"].as_u64().unwrap_or(0)
+    }
+
     /// Adverts a source has heard.
     pub fn heard(&self, index: usize) -> u64 {
         self.radio(index)["adverts"].as_u64().unwrap_or(0)
@@ -96,7 +101,7 @@ fn a_controller_is_heard_over_tcp_and_another_over_a_unix_socket() {
         assert!(board.metric(&["radio_adverts_total", device]) >= Some(300.0), "{}", board.metrics());
         assert_eq!(board.metric(&["radio_lost_total", device, "shed"]), Some(0.0), "{}", board.metrics());
     }
-    waiting::until("devices alive", HEARD_WITHIN, || board.state()["health"]["devices_alive"].as_u64() > Some(5));
+    waiting::until("devices alive", HEARD_WITHIN, || board.devices_alive() > 5);
 }
 
 #[test]

@@ -10,6 +10,7 @@ pub mod convert_trajectories;
 pub mod csv;
 pub mod demo;
 pub mod dice;
+pub mod peers;
 pub mod programs;
 pub mod recording;
 pub mod scan;

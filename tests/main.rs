@@ -1,6 +1,7 @@
 //! End-to-end tests of the venue gateway, one binary; `lib.rs` holds what they share.
 
 mod accuracy;
+mod bluetooth_peers;
 mod boards;
 mod broker;
 mod browser;
