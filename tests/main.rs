@@ -7,6 +7,7 @@ mod broker;
 mod browser;
 mod decode;
 mod docs;
+mod doctor;
 mod faults;
 mod files;
 mod hci;

@@ -302,7 +302,7 @@ mod tests {
     fn no_source_fills_the_queue_alone() {
         check(1, &[64]);
         check(2, &[43, 43]);
-        check(5, &[22, 21, 21, 21, 21]);
+        check(5, &[22, 22, 21, 21, 21]);
     }
 
     #[test]

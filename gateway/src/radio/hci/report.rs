@@ -217,7 +217,7 @@ mod tests {
     fn directed_and_anonymous_reports_have_their_own_shape() {
         let directed = "3e120b01010166554433221101aabbccddeeffc4";
         assert_eq!(check(&[directed]), (vec!["Some(11) Some(-60) []".to_owned()], 0, 0));
-        let anonymous = "3e1d0d010000ff00000000000001000500c40000000000000000000003020106";
+        let anonymous = "3e1d0d010000ff0000000000000100057fc400000000000000000003020106";
         assert_eq!(check(&[anonymous]), (vec!["None Some(-60) [02, 01, 06]".to_owned()], 0, 0));
     }
 
