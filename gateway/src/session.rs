@@ -180,7 +180,9 @@ impl Session {
                     config.venue.display()
                 ))
             })?;
-            let source = radio::bluez::run(receiver, self.engine.for_source(), self.shutdown.subscribe());
+            let health = self.radios.add(name, radio::adapters::DEVICE);
+            let (engine, ending) = (self.engine.for_source(), self.shutdown.subscribe());
+            let source = radio::adapters::run(receiver, engine, health, ending);
             self.tasks.push(self.runtime.spawn(source));
         }
         for hci in &config.hci {

@@ -1,89 +1,99 @@
-//! Adverts from this machine's adapters, through btleplug.
+//! Adverts from this machine's adapters through btleplug, where the system is not Linux.
 //!
 //! In: btleplug's central events. Out: batches of adverts with their AD structures put together again, since
-//! BlueZ does not hand out the raw payload. Strength and data of one advert arrive as separate events and
-//! are paired here. It does not see raw payloads, channels or every repeated advert; what BlueZ keeps to
-//! itself is lost (its own de-duplication, structures longer than 27 bytes).
+//! the system does not hand out the raw payload. Strength and data of one advert arrive as separate events and
+//! are paired here. It does not see raw payloads, channels or every repeated advert. On Linux `bluez` is
+//! taken instead: btleplug asks bluetoothd back for every event, which ends at some 1 700 adverts a second.
+//! It is compiled there all the same, so that it stays right.
 
 use super::AdvertBatch;
-use crate::runtime::EngineHandle;
+use super::source::{AdvertSink, Count, Health, Listener};
+use super::structures::{push_manufacturer, push_service};
 use btleplug::api::{Central, CentralEvent, Manager as _, Peripheral as _, ScanFilter};
 use btleplug::platform::{Adapter, Manager, PeripheralId};
 use futures_util::StreamExt;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration as WallDuration;
 use tokio::sync::watch;
 use venue_engine::advert::{Address, AddressType};
 use venue_engine::venue::ReceiverId;
 
+/// What the source is called where it is told how it is.
+pub const DEVICE: &str = "btleplug";
+
 /// Devices whose last strength is remembered; beyond it all are forgotten and learnt anew.
 const STRENGTHS_MAX: usize = 4_096;
 
-/// A scan that failed is tried again after this long.
+/// A scan that failed, or heard nothing for `SILENCE_MAX`, is tried again after this long.
 const RETRY: WallDuration = WallDuration::from_secs(5);
 
-/// How long an answer of BlueZ is waited for; a dead bus never answers.
+/// A scan that hears nothing for this long is begun anew: rooms are rarely so empty, and a scan is cheap.
+const SILENCE_MAX: WallDuration = WallDuration::from_secs(60);
+
+/// How long an answer of the system is waited for.
 const ANSWER: WallDuration = WallDuration::from_secs(10);
 
-/// Type of manufacturer-specific data (Bluetooth Assigned Numbers 2.3).
-const MANUFACTURER: u8 = 0xff;
-/// Type of service data with a 16-bit UUID.
-const SERVICE_DATA_16: u8 = 0x16;
-
 /// Listens until told to end, starting anew when the adapter fails.
-pub async fn run(receiver: ReceiverId, engine: EngineHandle, mut ending: watch::Receiver<bool>) {
+pub async fn run<S: AdvertSink>(receiver: ReceiverId, sink: S, health: Arc<Health>, mut ending: watch::Receiver<bool>) {
+    let listener = Listener { sink: &sink, receiver, health: &health };
     loop {
         tokio::select! {
-            heard = scan(receiver, &engine) => {
-                let why = heard.err().map_or_else(|| "the event stream ended".to_owned(), |error| format!("{error:#}"));
+            heard = listen(&listener) => {
+                let why = heard.err().map_or_else(|| "nothing is heard".to_owned(), |error| format!("{error:#}"));
+                health.set_state("closed");
+                health.add(Count::Reopens, 1);
                 tracing::error!("not listening: {why}; trying again in {} s", RETRY.as_secs());
             }
-            _ = ending.wait_for(|ending| *ending) => return,
+            _ = ending.wait_for(|ending| *ending) => break,
         }
         tokio::select! {
             () = tokio::time::sleep(RETRY) => {}
-            _ = ending.wait_for(|ending| *ending) => return,
+            _ = ending.wait_for(|ending| *ending) => break,
         }
     }
+    health.set_state("ended");
 }
 
 /// The machine's first adapter.
-///
-/// # Errors
-/// Where there is none, or no bluetoothd to ask.
-pub async fn adapter() -> anyhow::Result<Adapter> {
+async fn adapter() -> anyhow::Result<Adapter> {
     let adapters = async { Manager::new().await?.adapters().await };
     let adapters = tokio::time::timeout(ANSWER, adapters)
         .await
-        .map_err(|_| anyhow::anyhow!("bluetoothd does not answer; restart it: systemctl restart bluetooth"))??;
-    adapters.into_iter().next().ok_or_else(|| {
-        anyhow::anyhow!("no Bluetooth adapter; plug one in, see `rfkill list`, or set [bluetooth] enabled = false")
-    })
+        .map_err(|_| anyhow::anyhow!("the system's Bluetooth does not answer"))??;
+    adapters
+        .into_iter()
+        .next()
+        .ok_or_else(|| anyhow::anyhow!("no Bluetooth adapter; plug one in, or set [bluetooth] enabled = false"))
 }
 
-async fn scan(receiver: ReceiverId, engine: &EngineHandle) -> anyhow::Result<()> {
-    let mut heard = Scan::start().await?;
-    while let Some((address, rssi_dbm, payload)) = heard.next().await {
+async fn listen<S: AdvertSink>(listener: &Listener<'_, S>) -> anyhow::Result<()> {
+    let mut ear = Ear::open().await?;
+    listener.health.set_state("listening");
+    while let Ok(heard) = tokio::time::timeout(SILENCE_MAX, ear.next()).await {
+        let (address, rssi_dbm, payload) = heard?;
         let mut batch = AdvertBatch::default();
-        batch.push_raw(engine.now(), receiver, address, rssi_dbm, &payload);
-        engine.adverts(batch);
+        let at = listener.sink.now();
+        batch.push_raw(at, listener.receiver, address, rssi_dbm, &payload);
+        listener.health.heard(at, 1);
+        listener.hand_over(batch);
     }
     Ok(())
 }
 
 /// A running scan.
-pub struct Scan {
+pub struct Ear {
     adapter: Adapter,
     events: std::pin::Pin<Box<dyn futures_util::Stream<Item = CentralEvent> + Send>>,
     strengths: HashMap<PeripheralId, i8>,
 }
 
-impl Scan {
+impl Ear {
     /// Starts scanning with the first adapter.
     ///
     /// # Errors
     /// Where there is no adapter or it refuses.
-    pub async fn start() -> anyhow::Result<Self> {
+    pub async fn open() -> anyhow::Result<Self> {
         let adapter = adapter().await?;
         let events = adapter.events().await?;
         tokio::time::timeout(ANSWER, adapter.start_scan(ScanFilter::default()))
@@ -93,9 +103,13 @@ impl Scan {
     }
 
     /// The next advert: address, strength, AD structures.
-    pub async fn next(&mut self) -> Option<(Address, Option<i8>, Vec<u8>)> {
+    ///
+    /// # Errors
+    /// Where the adapter tells no more.
+    pub async fn next(&mut self) -> anyhow::Result<(Address, Option<i8>, Vec<u8>)> {
         loop {
-            let (id, payload) = match self.events.next().await? {
+            let event = self.events.next().await;
+            let (id, payload) = match event.ok_or_else(|| anyhow::anyhow!("the adapter tells no more"))? {
                 CentralEvent::RssiUpdate { id, rssi } => {
                     if self.strengths.len() >= STRENGTHS_MAX {
                         self.strengths.clear();
@@ -104,17 +118,16 @@ impl Scan {
                     continue;
                 }
                 CentralEvent::ManufacturerDataAdvertisement { id, manufacturer_data } => {
-                    let data = manufacturer_data.into_iter();
-                    (id, structures(data.map(|(company, data)| (MANUFACTURER, company, data))))
+                    let mut payload = Vec::new();
+                    for (company, data) in &manufacturer_data {
+                        push_manufacturer(&mut payload, *company, data);
+                    }
+                    (id, payload)
                 }
                 CentralEvent::ServiceDataAdvertisement { id, service_data } => {
-                    let data = service_data.into_iter();
-                    (
-                        id,
-                        structures(
-                            data.filter_map(|(uuid, data)| Some((SERVICE_DATA_16, short_uuid(uuid.as_u128())?, data))),
-                        ),
-                    )
+                    let mut payload = Vec::new();
+                    service_data.iter().for_each(|(uuid, data)| push_service(&mut payload, uuid.as_u128(), data));
+                    (id, payload)
                 }
                 // The first advert of a device comes without its data.
                 CentralEvent::DeviceDiscovered(id) => match first_advert(&self.adapter, &id).await {
@@ -127,7 +140,7 @@ impl Scan {
                 _ => continue,
             };
             if let Some(address) = address_of(&id) {
-                return Some((address, self.strengths.get(&id).copied(), payload));
+                return Ok((address, self.strengths.get(&id).copied(), payload));
             }
         }
     }
@@ -136,29 +149,10 @@ impl Scan {
 async fn first_advert(adapter: &Adapter, id: &PeripheralId) -> Option<(Option<i8>, Vec<u8>)> {
     let peripheral = adapter.peripheral(id).await.ok()?;
     let properties = tokio::time::timeout(ANSWER, peripheral.properties()).await.ok()?.ok()??;
-    let data = properties.manufacturer_data.into_iter();
-    let payload = structures(data.map(|(company, data)| (MANUFACTURER, company, data)));
-    Some((properties.rssi.and_then(|rssi| i8::try_from(rssi).ok()), payload))
-}
-
-/// AD structures of one type each with a 16-bit number in front; what does not fit a length byte is left out.
-fn structures(parts: impl Iterator<Item = (u8, u16, Vec<u8>)>) -> Vec<u8> {
     let mut payload = Vec::new();
-    for (kind, number, data) in parts {
-        let Ok(length) = u8::try_from(data.len() + 3) else { continue };
-        payload.push(length);
-        payload.push(kind);
-        payload.extend(number.to_le_bytes());
-        payload.extend(data);
-    }
-    payload
-}
-
-/// The 16-bit form of a UUID on the Bluetooth base (Core 5.4, Vol 3 Part B, 2.5.1).
-fn short_uuid(uuid: u128) -> Option<u16> {
-    const BASE: u128 = 0x0000_0000_0000_1000_8000_0080_5f9b_34fb;
-    let short = u16::try_from(uuid >> 96).ok()?;
-    (uuid & (u128::MAX >> 32) == BASE).then_some(short)
+    properties.manufacturer_data.iter().for_each(|(company, data)| push_manufacturer(&mut payload, *company, data));
+    properties.service_data.iter().for_each(|(uuid, data)| push_service(&mut payload, uuid.as_u128(), data));
+    Some((properties.rssi.and_then(|rssi| i8::try_from(rssi).ok()), payload))
 }
 
 /// The address at the end of a BlueZ object path, `…/dev_C0_FF_EE_00_11_22`. Whether it is public the
@@ -167,22 +161,4 @@ fn address_of(id: &PeripheralId) -> Option<Address> {
     let text = id.to_string();
     let tail = text.get(text.len().checked_sub(17)?..)?.replace('_', ":");
     venue_engine::recording::parse_address(&tail, AddressType::Random)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn structures_are_put_together_as_they_are_sent() {
-        let parts = [(MANUFACTURER, 0x004c, vec![2, 21]), (SERVICE_DATA_16, 0xfeaa, vec![0x20])];
-        assert_eq!(structures(parts.into_iter()), [5, 0xff, 0x4c, 0, 2, 21, 4, 0x16, 0xaa, 0xfe, 0x20]);
-    }
-
-    #[test]
-    fn only_uuids_on_the_bluetooth_base_are_short() {
-        assert_eq!(short_uuid(0x0000_feaa_0000_1000_8000_0080_5f9b_34fb), Some(0xfeaa));
-        assert_eq!(short_uuid(0x1234_feaa_0000_1000_8000_0080_5f9b_34fb), None);
-        assert_eq!(short_uuid(7), None);
-    }
 }

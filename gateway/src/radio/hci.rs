@@ -17,7 +17,7 @@ mod tests;
 pub mod transport;
 
 use super::source::{AdvertSink, Count, Health, Listener};
-use super::watchdog::{Rung, Trouble, Watchdog};
+use super::watchdog::{self, Rung, Trouble, Watchdog};
 use bring_up::BringUp;
 use link::Link;
 use std::time::{Duration, Instant};
@@ -28,10 +28,6 @@ use venue_engine::venue::ReceiverId;
 
 /// How long opening may take: a host on the venue's network answers at once or not at all.
 const OPEN_WITHIN: Duration = Duration::from_secs(3);
-/// Pauses before a device is opened anew: short at first, since a restarted controller is soon back, and
-/// never so long that fifteen seconds pass before one that came back is found.
-const PAUSES: [Duration; 4] =
-    [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(5)];
 
 /// Listens until told to end.
 pub async fn run<S: AdvertSink>(
@@ -56,7 +52,7 @@ async fn listen_for_ever<S: AdvertSink>(device: &Device, receiver: ReceiverId, s
         vain = if health.count(Count::Adverts) > adverts { 0 } else { vain + 1 };
         health.set_state(trouble.as_str());
         health.add(Count::Reopens, 1);
-        tokio::time::sleep(PAUSES[vain.min(PAUSES.len() - 1)]).await;
+        tokio::time::sleep(watchdog::pause(vain)).await;
     }
 }
 

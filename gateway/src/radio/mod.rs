@@ -3,14 +3,24 @@
 //! In: whatever a source hears. Out: batches of adverts stamped with event time, through one bounded
 //! channel to the engine. A source that is faster than the engine loses its newest batches, counted.
 
-#[cfg(feature = "bluetooth")]
+#[cfg(all(feature = "bluetooth", target_os = "linux"))]
 pub mod bluez;
 pub mod boards;
 pub mod capture;
+#[cfg(feature = "bluetooth")]
+pub mod central;
 pub mod hci;
 pub mod recording_file;
 pub mod source;
+#[cfg(feature = "bluetooth")]
+pub mod structures;
 pub mod watchdog;
+
+/// Adverts of this machine's adapters.
+#[cfg(all(feature = "bluetooth", target_os = "linux"))]
+pub use bluez as adapters;
+#[cfg(all(feature = "bluetooth", not(target_os = "linux")))]
+pub use central as adapters;
 
 use std::ops::Range;
 use venue_engine::advert::Address;

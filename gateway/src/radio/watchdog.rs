@@ -23,7 +23,17 @@ const SILENCE_MIN: Duration = Duration::from_secs(2);
 /// Silence longer than this is tried out at any rate, and with none learnt.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// A controller silent for this long is asked whether it is alive.
-const ASK_AFTER: Duration = Duration::from_secs(3);
+pub const ASK_AFTER: Duration = Duration::from_secs(3);
+
+/// Pauses before a device is opened anew: short at first, since a restarted controller is soon back, and
+/// never so long that fifteen seconds pass before one that came back is found.
+const PAUSES: [Duration; 4] =
+    [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(5)];
+
+/// How long to wait before a device is opened anew after so many attempts in vain.
+pub fn pause(vain: usize) -> Duration {
+    PAUSES[vain.min(PAUSES.len() - 1)]
+}
 
 /// Why a source does not listen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +52,18 @@ pub enum Trouble {
     Garbled,
     /// It answers, but hears nothing.
     Silent,
+    /// There is no system bus, or it died.
+    NoBus,
+    /// bluetoothd does not run, or does not answer.
+    NoDaemon,
+    /// This user may not talk to bluetoothd.
+    NotAllowed,
+    /// The machine has no adapter.
+    NoAdapter,
+    /// The adapter is switched off and cannot be switched on.
+    AdapterOff,
+    /// Scanning ended, or does not begin.
+    ScanEnded,
 }
 
 impl Trouble {
@@ -55,15 +77,22 @@ impl Trouble {
             Self::HardwareError => "hardware-error",
             Self::Garbled => "garbled",
             Self::Silent => "silent",
+            Self::NoBus => "no-bus",
+            Self::NoDaemon => "no-bluetoothd",
+            Self::NotAllowed => "not-allowed",
+            Self::NoAdapter => "no-adapter",
+            Self::AdapterOff => "adapter-off",
+            Self::ScanEnded => "scan-ended",
         }
     }
 
     /// The lowest rung that can mend it.
     fn rung_min(self) -> Rung {
         match self {
-            Self::Silent => Rung::Rescan,
-            Self::NoAnswer | Self::Refused(_) | Self::HardwareError | Self::Garbled => Rung::Reset,
+            Self::Silent | Self::ScanEnded => Rung::Rescan,
+            Self::NoAnswer | Self::Refused(_) | Self::HardwareError | Self::Garbled | Self::AdapterOff => Rung::Reset,
             Self::CannotOpen | Self::Closed => Rung::Reopen,
+            Self::NoBus | Self::NoDaemon | Self::NotAllowed | Self::NoAdapter => Rung::Reopen,
         }
     }
 }
@@ -80,6 +109,12 @@ impl fmt::Display for Trouble {
             Self::HardwareError => f.write_str("the controller reports a hardware error"),
             Self::Garbled => f.write_str("what comes is no HCI; check baud rate and flow control"),
             Self::Silent => f.write_str("the controller answers but hears nothing any more"),
+            Self::NoBus => f.write_str("no D-Bus system bus; is dbus installed and running?"),
+            Self::NoDaemon => f.write_str("bluetoothd does not answer; try: systemctl restart bluetooth"),
+            Self::NotAllowed => f.write_str("bluetoothd refuses this user; try: usermod -aG bluetooth $(id -un)"),
+            Self::NoAdapter => f.write_str("no Bluetooth adapter; plug one in, or set [bluetooth] enabled = false"),
+            Self::AdapterOff => f.write_str("the adapter is off; try: rfkill unblock bluetooth"),
+            Self::ScanEnded => f.write_str("scanning ended; another program may have stopped it"),
         }
     }
 }
