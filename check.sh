@@ -64,6 +64,8 @@ tools() {
     PATH="$PATH:/usr/sbin" provide mosquitto mosquitto
     provide node nodejs
     provide npm npm
+    provide dbus-daemon dbus-daemon
+    PATH="$PATH:/usr/sbin:/usr/libexec/bluetooth" provide bluetoothd bluez
     provide python3 python3-venv
     # Bumble and RootCanal: Bluetooth that others wrote.
     if have python3 && [ ! -x target/peers/bin/bumble-scan ]; then

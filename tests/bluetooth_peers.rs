@@ -3,7 +3,7 @@
 //! In: RootCanal (strict: it enforces masks and modes), Bumble's controller, Bumble's host. Out: failures where
 //! our host does not hear theirs, or theirs does not hear our controller.
 
-use crate::hci::Board;
+use crate::board::Board;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use venue_tests::controller::Controller;

@@ -3,12 +3,10 @@
 //! In: controllers that behave, stall, die, hang and flood. Out: failures where the gateway does not hear
 //! them, or hears them again later than promised, or loses adverts without counting them.
 
-use crate::http;
+use crate::board::Board;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 use venue_tests::controller::Controller;
-use venue_tests::demo::Running;
-use venue_tests::simulation::small_venue;
 use venue_tests::waiting;
 
 /// What a stalled scan has to be back within.
@@ -17,72 +15,6 @@ const BACK_WITHIN: Duration = Duration::from_secs(15);
 const HEARD_WITHIN: Duration = Duration::from_secs(20);
 /// Adverts per second that make a rate soon known.
 const BUSY: [&str; 2] = ["--flood", "300"];
-
-/// A gateway whose receivers are the devices named, and its folder.
-pub struct Board {
-    gateway: Running,
-    _folder: tempfile::TempDir,
-}
-
-impl Board {
-    /// Starts one; its receivers are `south-west`, `south-east` and so on, as in the floor plan.
-    pub fn start(devices: &[&str]) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        std::fs::copy(small_venue(), folder.path().join("venue.toml")).expect("copies");
-        let plan = std::fs::read_to_string(small_venue()).expect("reads");
-        let receivers: Vec<&str> = plan
-            .split("[[receiver]]")
-            .skip(1)
-            .filter_map(|table| table.split("name = \"").nth(1)?.split('"').next())
-            .collect();
-        let hci = devices.iter().zip(receivers);
-        let hci: String = hci
-            .map(|(device, receiver)| format!("[[hci]]\ndevice = \"{device}\"\nreceiver = \"{receiver}\"\n"))
-            .collect();
-        let head = "[gateway]\nname = \"board\"\n[bluetooth]\nenabled = false\n[engine]\nreport_every_s = 1\n\
-            [mqtt]\nport = 0\n[http]\nport = 0\n";
-        let config = folder.path().join("gateway.toml");
-        std::fs::write(&config, format!("{head}{hci}")).expect("writes");
-        let gateway = Running::start(&["run".as_ref(), "--config".as_ref(), config.as_os_str()]).expect("starts");
-        Self { gateway, _folder: folder }
-    }
-
-    fn state(&self) -> Value {
-        http::get_json(&format!("{}/api/v1/state", self.gateway.http)).expect("a state")
-    }
-
-    /// How a source is, by its place in the configuration.
-    pub fn radio(&self, index: usize) -> Value {
-        self.state()["health"]["radios"][index].clone()
-    }
-
-    /// Devices alive.
-    pub fn devices_alive(&self) -> u64 {
-        self.state()["health"]["devices_alive"].as_u64().unwrap_or(0)
-    }
-
-    /// Adverts a source has heard.
-    pub fn heard(&self, index: usize) -> u64 {
-        self.radio(index)["adverts"].as_u64().unwrap_or(0)
-    }
-
-    /// Waits until a source has heard so many.
-    pub fn wait(&self, index: usize, adverts: u64, within: Duration) {
-        let enough = waiting::poll(within, || (self.heard(index) >= adverts).then_some(()));
-        assert!(enough.is_some(), "not {adverts} adverts within {within:?}: {}", self.radio(index));
-    }
-
-    fn metrics(&self) -> String {
-        http::get(&format!("{}/metrics", self.gateway.http)).expect("metrics").1
-    }
-
-    /// A sample whose name and labels hold all these words.
-    fn metric(&self, words: &[&str]) -> Option<f64> {
-        let metrics = self.metrics();
-        let line = metrics.lines().find(|line| !line.starts_with('#') && words.iter().all(|word| line.contains(word)));
-        line?.rsplit(' ').next()?.parse().ok()
-    }
-}
 
 #[test]
 fn a_controller_is_heard_over_tcp_and_another_over_a_unix_socket() {

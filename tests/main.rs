@@ -2,6 +2,9 @@
 
 mod accuracy;
 mod bluetooth_peers;
+mod bluetoothd;
+mod bluez;
+mod board;
 mod boards;
 mod broker;
 mod browser;

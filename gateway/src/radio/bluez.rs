@@ -107,6 +107,7 @@ impl Ear {
                 },
             };
             match news {
+                News::Doubt => self.scan.ask().await.map_err(|trouble| anyhow::anyhow!("{trouble}"))?,
                 News::Advert(address, rssi_dbm, payload) => return Ok((address, rssi_dbm, payload)),
                 News::Trouble(trouble) => anyhow::bail!("{trouble}"),
             }
@@ -193,6 +194,12 @@ async fn hear<S: AdvertSink>(scan: &mut Scan, listener: &Listener<'_, S>, dog: &
                 tokio::task::consume_budget().await;
                 if batch.len() < BATCH_MAX / 2 && since.elapsed() < GATHER {
                     continue;
+                }
+            }
+            Ok(News::Doubt) => {
+                if let Err(trouble) = scan.ask().await {
+                    take(&mut batch, scan, listener, dog);
+                    return trouble;
                 }
             }
             Ok(News::Trouble(trouble)) => {

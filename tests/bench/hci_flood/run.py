@@ -3,7 +3,7 @@
 
 In: built binaries (`cargo build --release --workspace --bins`). Out: one line every five seconds and a summary:
 adverts offered, heard, shed, resident memory, longest pause, processor time of the gateway, which is pinned to one
-core. Usage: run.py [ADVERTS_PER_S [SECONDS]]; by default 20000 for 60 s.
+core. Usage: run.py [ADVERTS_PER_S [SECONDS [WARM_UP_SECONDS]]]; by default 20000 for 60 s after 60 s.
 """
 
 import json
@@ -82,10 +82,11 @@ def measure(pages, pid, seconds):
     print(f"health is told every second; longest pause between two rises {max(pause, now - moved):.1f} s")
     print(f"resident {resident[0]:.1f} MiB at first, {resident[-1]:.1f} MiB at last, {max(resident):.1f} MiB at most")
     print(f"one core busy {100 * (processor_s(pid) - cpu) / passed:.0f} %, {(processor_s(pid) - cpu) / heard * 1e6:.1f} us an advert")
+    print(f"the engine took {health['adverts_taken']} adverts, its queue lost {health['adverts_lost']}")
     print(f"recoveries {source['recoveries']}, line faults {source['line_faults']}, devices {health['devices_alive']}")
 
 
-def main(adverts_per_s, seconds):
+def main(adverts_per_s=20_000, seconds=60, warm_up_s=60):
     folder = tempfile.TemporaryDirectory()
     venue = (SCENARIOS / "small_venue.toml").read_text()
     (Path(folder.name) / "venue.toml").write_text(venue)
@@ -98,7 +99,7 @@ def main(adverts_per_s, seconds):
     gateway, pages = start(
         ["taskset", "-c", str(last), str(BINARIES / "venue-gateway"), "run", "--config", str(config)], "ready ")
     try:
-        time.sleep(3)
+        time.sleep(warm_up_s)
         measure(pages, gateway.pid, seconds)
     finally:
         gateway.terminate()
@@ -109,4 +110,4 @@ def main(adverts_per_s, seconds):
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else 20_000, float(sys.argv[2]) if len(sys.argv) > 2 else 60)
+    main(*map(float, sys.argv[1:]))

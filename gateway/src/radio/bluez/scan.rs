@@ -25,6 +25,8 @@ use venue_engine::advert::{Address, AddressType};
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// How long an adapter stays off when it is switched off and on: controllers want a moment to forget.
 const OFF_FOR: Duration = Duration::from_millis(300);
+/// What bluetoothd tells of an adapter is true after this: it hears of it from the kernel by events.
+const SETTLES_WITHIN: Duration = Duration::from_millis(500);
 /// New devices asked about at once: bluetoothd answers one after the other anyway.
 const ASKED_MAX: usize = 8;
 /// New devices waiting to be asked about: those of a few seconds in the densest crowd (a thousand phones that
@@ -39,6 +41,8 @@ const PUBLIC_MAX: usize = 4_096;
 pub enum News {
     /// An advert: its sender, strength and AD structures.
     Advert(Address, Option<i8>, Vec<u8>),
+    /// The adapter was switched off or stopped to scan, perhaps because we said so a moment ago: ask.
+    Doubt,
     /// Something is wrong.
     Trouble(Trouble),
 }
@@ -77,7 +81,7 @@ impl Scan {
             adapter,
         };
         scan.learn_known().await?;
-        scan.switch_on().await?;
+        scan.rescan().await?;
         Ok(scan)
     }
 
@@ -101,8 +105,11 @@ impl Scan {
             ..DiscoveryFilter::default()
         };
         let starting = self.session.start_discovery_on_adapter_with_filter(&self.adapter, &filter);
-        let starting = timeout(ANSWER_WITHIN, starting).await.map_err(|_| Trouble::NoDaemon)?;
-        starting.map_err(|error| trouble(&error, Trouble::ScanEnded))
+        match timeout(ANSWER_WITHIN, starting).await.map_err(|_| Trouble::NoDaemon)? {
+            // It still scans for us.
+            Err(BluetoothError::DbusError(error)) if error.name() == Some("org.bluez.Error.InProgress") => Ok(()),
+            started => started.map_err(|error| trouble(&error, Trouble::ScanEnded)),
+        }
     }
 
     /// Switches scanning off and on.
@@ -110,7 +117,7 @@ impl Scan {
     /// # Errors
     /// Where it does not come on again.
     pub async fn rescan(&mut self) -> Result<(), Trouble> {
-        // A scan that has stopped by itself cannot be stopped, which is as well.
+        // A scan that has stopped by itself, or never begun, cannot be stopped, which is as well.
         let _ = timeout(ANSWER_WITHIN, self.session.stop_discovery_on_adapter(&self.adapter)).await;
         self.switch_on().await
     }
@@ -126,11 +133,22 @@ impl Scan {
         self.switch_on().await
     }
 
-    /// Asks bluetoothd whether it is alive and still scans.
+    /// Asks bluetoothd whether it is alive and still scans. Its answers follow what it does by a moment, so what
+    /// is wrong must still be so after one.
     ///
     /// # Errors
     /// What is wrong.
     pub async fn ask(&mut self) -> Result<(), Trouble> {
+        match self.ask_once().await {
+            Err(Trouble::AdapterOff | Trouble::ScanEnded) => {
+                tokio::time::sleep(SETTLES_WITHIN).await;
+                self.ask_once().await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn ask_once(&mut self) -> Result<(), Trouble> {
         let adapter = answer(self.session.get_adapter_info(&self.adapter)).await?;
         match (adapter.powered, adapter.discovering) {
             (false, _) => Err(Trouble::AdapterOff),
@@ -185,8 +203,9 @@ impl Scan {
     fn event(&mut self, event: BluetoothEvent) -> Option<News> {
         match event {
             BluetoothEvent::Adapter { id, event } if id == self.adapter => match event {
-                AdapterEvent::Powered { powered: false } => Some(News::Trouble(Trouble::AdapterOff)),
-                AdapterEvent::Discovering { discovering: false } => Some(News::Trouble(Trouble::ScanEnded)),
+                AdapterEvent::Powered { powered: false } | AdapterEvent::Discovering { discovering: false } => {
+                    Some(News::Doubt)
+                }
                 _ => None,
             },
             BluetoothEvent::Device { id, event: DeviceEvent::Discovered } if id.adapter() == self.adapter => {
