@@ -202,12 +202,10 @@ impl Scan {
 
     fn event(&mut self, event: BluetoothEvent) -> Option<News> {
         match event {
-            BluetoothEvent::Adapter { id, event } if id == self.adapter => match event {
-                AdapterEvent::Powered { powered: false } | AdapterEvent::Discovering { discovering: false } => {
-                    Some(News::Doubt)
-                }
-                _ => None,
-            },
+            BluetoothEvent::Adapter {
+                id,
+                event: AdapterEvent::Powered { powered: false } | AdapterEvent::Discovering { discovering: false },
+            } if id == self.adapter => Some(News::Doubt),
             BluetoothEvent::Device { id, event: DeviceEvent::Discovered } if id.adapter() == self.adapter => {
                 if self.waiting.len() < WAITING_MAX {
                     self.waiting.push_back(id);
