@@ -5,6 +5,7 @@
 //! can fill the queue alone, so that one in a flood does not make the others deaf.
 
 use crate::radio::AdvertBatch;
+use crate::radio::source::{Count, Health};
 use crate::store::StoreHandle;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -151,6 +152,8 @@ pub struct EngineHandle {
     waiting: Arc<AtomicUsize>,
     shared: Arc<Shared>,
     clock: Clock,
+    /// Where a source that does not count for itself is counted.
+    counted: Option<Arc<Health>>,
 }
 
 /// Figures of the engine thread for metrics.
@@ -179,8 +182,15 @@ impl EngineHandle {
         Self { waiting: Arc::default(), ..self.clone() }
     }
 
+    /// A handle for a source that does not count for itself: what it hands over is counted as heard.
+    pub fn counted(&self, health: Arc<Health>) -> Self {
+        health.set_state("listening");
+        Self { counted: Some(health), ..self.for_source() }
+    }
+
     /// Queues adverts; what does not fit is lost, and counted. Returns how many were lost.
     pub fn adverts(&self, batch: AdvertBatch) -> u64 {
+        let heard = batch.len() as u64;
         let lost = match Waiting::take(&self.waiting, &self.shared) {
             None => batch.len() as u64,
             Some(place) => match self.inputs.try_send(Input::Adverts(batch, place)) {
@@ -189,6 +199,10 @@ impl EngineHandle {
             },
         };
         self.shared.adverts_lost.fetch_add(lost, Ordering::Relaxed);
+        if let Some(health) = self.counted.as_ref().filter(|_| heard > 0) {
+            health.heard(self.now(), heard);
+            health.add(Count::Shed, lost);
+        }
         lost
     }
 
@@ -220,7 +234,7 @@ impl EngineHandle {
 pub fn spawn(engine: Engine, clock: Clock, store: StoreHandle) -> std::io::Result<(EngineHandle, JoinHandle<()>)> {
     let (inputs, queue) = sync_channel(INPUTS_MAX);
     let shared = Arc::new(Shared::default());
-    let handle = EngineHandle { inputs, waiting: Arc::default(), shared: shared.clone(), clock };
+    let handle = EngineHandle { inputs, waiting: Arc::default(), shared: shared.clone(), clock, counted: None };
     let work = move || run(engine, clock, &queue, &shared, &store);
     let thread = std::thread::Builder::new().name("engine".into()).spawn(work)?;
     Ok((handle, thread))
@@ -286,7 +300,8 @@ mod tests {
     /// A queue that nobody empties: what each of several sources gets of it, offered turn by turn.
     fn check(sources: usize, wanted: &[usize]) {
         let (inputs, _queue) = sync_channel(INPUTS_MAX);
-        let handle = EngineHandle { inputs, waiting: Arc::default(), shared: Arc::default(), clock: Clock::Wall };
+        let handle =
+            EngineHandle { inputs, waiting: Arc::default(), shared: Arc::default(), clock: Clock::Wall, counted: None };
         let sources: Vec<EngineHandle> = (0..sources).map(|_| handle.for_source()).collect();
         for _ in 0..2 * INPUTS_MAX {
             for source in &sources {
@@ -308,7 +323,8 @@ mod tests {
     #[test]
     fn what_is_shed_is_counted_and_places_come_back() {
         let (inputs, queue) = sync_channel(INPUTS_MAX);
-        let handle = EngineHandle { inputs, waiting: Arc::default(), shared: Arc::default(), clock: Clock::Wall };
+        let handle =
+            EngineHandle { inputs, waiting: Arc::default(), shared: Arc::default(), clock: Clock::Wall, counted: None };
         let one = || {
             let mut batch = AdvertBatch::default();
             let address =

@@ -198,7 +198,8 @@ impl Session {
         if config.mqtt.hub {
             let (host, port) = self.broker.clone();
             let hub = HubConfig { host, port, mqtt: config.mqtt.clone(), gateway: config.gateway.clone() };
-            let ear = hub::run(hub, venue.clone(), self.engine.for_source(), self.shutdown.subscribe());
+            let engine = self.engine.counted(self.radios.add(radio::source::BOARDS, "mqtt"));
+            let ear = hub::run(hub, venue.clone(), engine, self.shutdown.subscribe());
             self.tasks.push(self.runtime.spawn(ear));
         }
         Ok(())

@@ -224,7 +224,7 @@ fn take<S: AdvertSink>(batch: &mut AdvertBatch, scan: &mut Scan, listener: &List
     dog.heard(Instant::now(), batch.len() as u64);
     listener.health.heard(listener.sink.now(), batch.len() as u64);
     listener.health.set_learnt(dog.adverts_per_s());
-    listener.hand_over(std::mem::take(batch));
+    listener.hand_over(batch.take());
 }
 
 /// Judges the silence, and asks bluetoothd whether it is alive.

@@ -70,6 +70,13 @@ impl AdvertBatch {
         self.push(at, receiver, Source::Address(address), rssi_dbm, payload);
     }
 
+    /// Takes everything out and leaves an empty batch with room for as much: the next one of a source is about
+    /// as long, and growing it step by step scatters small pieces over memory.
+    pub fn take(&mut self) -> Self {
+        let next = Self { heard: Vec::with_capacity(self.len()), bytes: Vec::with_capacity(self.bytes.len()) };
+        std::mem::replace(self, next)
+    }
+
     /// Adverts in it.
     pub fn len(&self) -> usize {
         self.heard.len()

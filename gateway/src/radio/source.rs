@@ -17,6 +17,9 @@ use venue_engine::venue::ReceiverId;
 /// How long the rate shown looks back: long enough to read, short enough to see a scan stall.
 const SHOWN_S: f64 = 5.0;
 
+/// Stands for the receiver where a source brings the adverts of many: boards say themselves which it was.
+pub const BOARDS: &str = "boards";
+
 /// Where adverts go; it stamps them, so that live and accelerated time work alike.
 pub trait AdvertSink: Send + Sync {
     /// The event time now.

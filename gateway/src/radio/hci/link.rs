@@ -206,7 +206,7 @@ impl<'a, S: AdvertSink> Link<'a, S> {
     fn hand_over(&mut self) {
         self.gathered_since = None;
         if !self.batch.is_empty() {
-            self.listener.hand_over(std::mem::take(&mut self.batch));
+            self.listener.hand_over(self.batch.take());
         }
     }
 }
