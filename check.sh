@@ -64,6 +64,14 @@ tools() {
     PATH="$PATH:/usr/sbin" provide mosquitto mosquitto
     provide node nodejs
     provide npm npm
+    provide dbus-daemon dbus-daemon
+    PATH="$PATH:/usr/sbin:/usr/libexec/bluetooth" provide bluetoothd bluez
+    provide python3 python3-venv
+    # Bumble and RootCanal: Bluetooth that others wrote.
+    if have python3 && [ ! -x target/peers/bin/bumble-scan ]; then
+        { python3 -m venv target/peers && target/peers/bin/pip install -q -r tests/peers/requirements.txt; } ||
+            say "pip could not fetch Bumble and RootCanal; the tests with them are skipped by name"
+    fi
     if have npm && [ ! -d tests/browser/node_modules/playwright-core ]; then
         npm ci --prefix tests/browser --no-audit --no-fund --loglevel=error ||
             say "npm could not fetch playwright-core; the browser tests are skipped by name"

@@ -100,6 +100,9 @@ fn adverts_of_another_board_become_people() {
         board.play().expect("publishes");
         people(&hub) >= 5.0
     });
+    let state = http::get_json(&format!("{}/api/v1/state", hub.http)).expect("a state");
+    let boards = &state["health"]["radios"][0];
+    assert!(boards["receiver"] == "boards" && boards["adverts"].as_u64() > Some(0), "{boards}");
     let is_occupancy = |topic: &str| topic.starts_with("zone/") && topic.ends_with("/occupancy");
     let somebody = subscriber.wait(COUNTED_WITHIN, |topic, message| {
         is_occupancy(topic) && message.json["people"].as_f64().is_some_and(|people| people > 0.0)

@@ -4,11 +4,13 @@
 //! deadline, converted recordings, scores. It refuses to hide a test that could not run: `skip` prints
 //! its name and reason, and `check.sh` lists them at the end.
 
+pub mod controller;
 pub mod convert_positioning;
 pub mod convert_trajectories;
 pub mod csv;
 pub mod demo;
 pub mod dice;
+pub mod peers;
 pub mod programs;
 pub mod recording;
 pub mod scan;

@@ -22,7 +22,7 @@ impl Simulated {
     /// # Errors
     /// What the simulator said.
     pub fn small(seed: u64) -> Result<Self> {
-        Self::run(&crate::workspace().join("tests/scenarios/small.toml"), seed)
+        Self::run(&small_scenario(), seed)
     }
 
     /// Simulates a scenario file.
@@ -60,6 +60,11 @@ impl Simulated {
     pub fn truth(&self) -> Result<String> {
         Ok(std::fs::read_to_string(self.folder.path().join("truth.jsonl"))?)
     }
+}
+
+/// The small hall with its crowd.
+pub fn small_scenario() -> PathBuf {
+    crate::workspace().join("tests/scenarios/small.toml")
 }
 
 /// The floor plan of the small hall.

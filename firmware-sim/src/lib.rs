@@ -9,8 +9,10 @@
 //! ```
 //!
 //! It meets the gateway only in bytes and in the floor plan: frames are encoded here, by other code than
-//! decodes them there. It has no clock and no threads; the same seed gives the same bytes.
+//! decodes them there. It has no clock and no threads; the same seed gives the same bytes. Only the virtual
+//! `controller` lives in real time, since a Bluetooth host does.
 
+pub mod controller;
 pub mod crowd;
 pub mod faults;
 pub mod firmware;

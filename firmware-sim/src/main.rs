@@ -1,10 +1,12 @@
 //! The command line of the simulator.
 //!
-//! In: a scenario and a seed. Out: a recording, the truth, the floor plan and who is registered, as files.
+//! In: a scenario and a seed. Out: a recording, the truth, the floor plan and who is registered, as files; or
+//! one of its receivers as a Bluetooth controller.
 //! Progress goes to a terminal, never into a pipe. Exit codes: 0 done, 1 failed, 2 wrong usage or scenario.
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
+use firmware_sim::controller::serve::{Air, Door, Manners, Place, serve};
 use firmware_sim::recording::LineWriter;
 use firmware_sim::truth::{json, write_line};
 use firmware_sim::{SCENARIOS, Simulation, scenario};
@@ -12,6 +14,8 @@ use std::fs::File;
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 /// A recording of a busy hour holds millions of alike lines: the fastest level still makes a tenth of them.
 const ZSTD_LEVEL: i32 = 1;
@@ -34,6 +38,8 @@ struct Arguments {
 enum Command {
     /// Runs a scenario and writes what receivers would have heard, and the truth.
     Run(Run),
+    /// Stands in for a Bluetooth controller: speaks HCI H4 and reports what one receiver hears, in real time.
+    Controller(ControllerOptions),
     /// Lists the built-in scenarios.
     List,
 }
@@ -63,6 +69,37 @@ struct Run {
     register: Option<PathBuf>,
 }
 
+#[derive(Args)]
+struct ControllerOptions {
+    /// A scenario file, or the name of a built-in scenario.
+    #[arg(long)]
+    scenario: String,
+    /// Decides everything.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The receiver whose ears it has; the first of the floor plan if left out.
+    #[arg(long)]
+    receiver: Option<String>,
+    /// Where hosts find it: tcp:HOST:PORT (port 0 picks one), unix:PATH, pty, or pty:PATH for a link to it.
+    #[arg(long, default_value = "tcp:127.0.0.1:6402")]
+    listen: Place,
+    /// Begins so many simulated seconds into the scenario.
+    #[arg(long, default_value_t = 0.0, value_name = "SECONDS")]
+    skip: f64,
+    /// Repeats what is heard at this rate, to see what a host does in a flood.
+    #[arg(long, value_name = "ADVERTS_PER_S")]
+    flood: Option<f64>,
+    /// Knows no extended scanning, as controllers before Bluetooth 5.
+    #[arg(long)]
+    legacy: bool,
+    /// Scanning stalls so long after it was switched on.
+    #[arg(long, value_name = "SECONDS")]
+    quiet_after: Option<f64>,
+    /// It falls dead so long after a host connected.
+    #[arg(long, value_name = "SECONDS")]
+    dead_after: Option<f64>,
+}
+
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::List => {
@@ -71,32 +108,51 @@ fn main() -> ExitCode {
             }
             ExitCode::SUCCESS
         }
-        Command::Run(run) => start(&run),
+        Command::Run(run) => start(&run.scenario, run.seed, |simulation| write_files(&run, simulation)),
+        Command::Controller(options) => {
+            start(&options.scenario, options.seed, |simulation| control(&options, simulation))
+        }
     }
 }
 
-fn start(run: &Run) -> ExitCode {
-    eprintln!("seed {}", run.seed);
-    let simulation = match scenario(&run.scenario) {
-        Some(text) => Simulation::new(text, run.seed),
-        None => Simulation::open(Path::new(&run.scenario), run.seed),
+fn start(name: &str, seed: u64, work: impl FnOnce(Simulation) -> Result<()>) -> ExitCode {
+    eprintln!("seed {seed}");
+    let simulation = match scenario(name) {
+        Some(text) => Simulation::new(text, seed),
+        None => Simulation::open(Path::new(name), seed),
     };
     let simulation = match simulation {
         Ok(simulation) => simulation,
         Err(error) => {
             for line in format!("{error:#}").lines() {
-                eprintln!("{}:{line}", run.scenario);
+                eprintln!("{name}:{line}");
             }
             return ExitCode::from(2);
         }
     };
-    match write_files(run, simulation) {
+    match work(simulation) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Serves hosts until somebody ends the process.
+fn control(options: &ControllerOptions, simulation: Simulation) -> Result<()> {
+    let first = simulation.venue().receivers.first().map_or_else(String::new, |receiver| receiver.name.clone());
+    let receiver = options.receiver.clone().unwrap_or(first);
+    let mut air = Air::new(simulation, &receiver, options.skip, options.flood)?;
+    let mut door = Door::open(&options.listen)?;
+    println!("listening {}", door.name());
+    let seconds = |s: Option<f64>| s.and_then(|s| Duration::try_from_secs_f64(s).ok());
+    let manners = Manners {
+        legacy_only: options.legacy,
+        quiet_after: seconds(options.quiet_after),
+        dead_after: seconds(options.dead_after),
+    };
+    serve(&mut door, &mut air, manners, &AtomicBool::new(false))
 }
 
 fn write_files(run: &Run, mut simulation: Simulation) -> Result<()> {

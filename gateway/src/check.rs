@@ -46,7 +46,7 @@ fn kind_of(file: &Path, text: &str) -> Kind {
     if has("[[campaign]]") || name.contains("campaign") {
         return Kind::Campaigns;
     }
-    let sections = ["[gateway]", "[engine]", "[mqtt]", "[http]", "[bluetooth]", "[offers]"];
+    let sections = ["[gateway]", "[engine]", "[mqtt]", "[http]", "[bluetooth]", "[[hci]]", "[offers]"];
     let configures = sections.into_iter().any(has) || name.contains("gateway");
     if configures && !has("[[floor]]") { Kind::Config } else { Kind::Venue }
 }
@@ -55,14 +55,16 @@ fn kind_of(file: &Path, text: &str) -> Kind {
 fn check_config(file: &Path) -> Result<&'static str, String> {
     let config = Config::load(file)?;
     let venue = read_file(&config.venue, Venue::parse).map(Arc::new)?;
-    if config.bluetooth.enabled && venue.receiver(&config.bluetooth.receiver).is_none() {
-        let known: Vec<&str> = venue.receivers.iter().map(|receiver| receiver.name.as_str()).collect();
-        return Err(format!(
-            "{}: [bluetooth]: the floor plan has no receiver \"{}\"; known receivers: {}",
-            file.display(),
-            config.bluetooth.receiver,
-            known.join(", ")
-        ));
+    let adapter = config.bluetooth.enabled.then_some(("[bluetooth]", &config.bluetooth.receiver));
+    let controllers = config.hci.iter().map(|hci| ("[[hci]]", &hci.receiver));
+    for (section, name) in adapter.into_iter().chain(controllers) {
+        if venue.receiver(name).is_none() {
+            let known: Vec<&str> = venue.receivers.iter().map(|receiver| receiver.name.as_str()).collect();
+            let (file, known) = (file.display(), known.join(", "));
+            return Err(format!(
+                "{file}: {section}: the floor plan has no receiver \"{name}\"; known receivers: {known}"
+            ));
+        }
     }
     match &config.campaigns {
         Some(campaigns) => read_file(campaigns, |text| campaign::parse(text, &venue)).map(|_| "configuration"),

@@ -43,6 +43,8 @@ enum Command {
     /// Record what the adapters hear, raw addresses included.
     #[cfg(feature = "bluetooth")]
     Record(crate::record::RecordArguments),
+    /// Tell what is missing on this machine, and the command that mends it.
+    Doctor(crate::doctor::DoctorArguments),
     /// Print the commented configuration.
     Config,
     /// Validate files: floor plans, configurations, campaigns. One line per fault.
@@ -149,6 +151,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Convert(arguments) => crate::convert::run(&arguments),
         #[cfg(feature = "bluetooth")]
         Command::Record(arguments) => crate::record::run(&arguments),
+        Command::Doctor(arguments) => crate::doctor::run(&arguments),
         Command::Config => Ok(std::io::stdout().write_all(crate::config::SHIPPED.as_bytes())?),
         Command::Check(arguments) => check::run(&arguments.files).map_err(Failure::Configuration),
     }

@@ -4,6 +4,7 @@
 //! keys, wrong types and values out of range, with a line for each fault. The shipped file is the
 //! built-in default: a key left out has the value it has there.
 
+use crate::radio::hci::transport::Device;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use venue_engine::beacon::BeaconId;
@@ -18,6 +19,9 @@ pub const SHIPPED: &str = include_str!("../gateway.toml");
 /// Registrations a configuration may hold: what a person edits by hand; more go through the API.
 const SUBJECTS_MAX: usize = 10_000;
 
+/// Controllers a configuration may name: one a receiver, of which a floor plan has 32 at most.
+const HCI_MAX: usize = 32;
+
 /// A validated configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -29,6 +33,8 @@ pub struct Config {
     pub data: PathBuf,
     /// Listening with adapters of this machine.
     pub bluetooth: Bluetooth,
+    /// Controllers that speak HCI themselves.
+    pub hci: Vec<Hci>,
     /// What the engine is told; its seed is not part of the file.
     pub settings: Settings,
     /// Campaigns file; `None` for the built-in one.
@@ -51,6 +57,15 @@ pub struct Bluetooth {
     /// Whether to listen at all.
     pub enabled: bool,
     /// The receiver the first adapter stands for.
+    pub receiver: String,
+}
+
+/// A controller that speaks HCI itself.
+#[derive(Clone, Debug)]
+pub struct Hci {
+    /// Where it is.
+    pub device: Device,
+    /// The receiver it stands for.
     pub receiver: String,
 }
 
@@ -151,6 +166,7 @@ fn read(root: &Table<'_, '_>) -> Option<Config> {
             enabled: bluetooth.boolean("enabled", true),
             receiver: bluetooth.text("receiver", "receiver-1"),
         },
+        hci: read_hci(root),
         settings: read_settings(&engine),
         campaigns: optional(offers.text("campaigns", "")).map(PathBuf::from),
         model: optional(offers.text("model", "")).map(PathBuf::from),
@@ -162,6 +178,33 @@ fn read(root: &Table<'_, '_>) -> Option<Config> {
     [gateway, bluetooth, engine, offers, http].into_iter().for_each(Section::close);
     root.refuse_unknown_keys();
     Some(config)
+}
+
+fn read_hci(root: &Table<'_, '_>) -> Vec<Hci> {
+    let tables = root.tables("hci");
+    if tables.len() > HCI_MAX {
+        root.fault("hci", format_args!("more than {HCI_MAX} controllers; a floor plan has no more receivers"));
+        return Vec::new();
+    }
+    let mut controllers: Vec<Hci> = Vec::new();
+    for table in tables {
+        let (device, receiver) = (table.required_text("device"), table.required_text("receiver"));
+        let device = device.and_then(|text| match text.parse() {
+            Ok(device) => Some(device),
+            Err(why) => {
+                table.fault("device", format_args!("\"{text}\" is no device: {why}"));
+                None
+            }
+        });
+        if let (Some(device), Some(receiver)) = (device, receiver) {
+            if controllers.iter().any(|other| other.device == device) {
+                table.fault("device", format_args!("\"{device}\" is named twice; a controller has one host"));
+            }
+            controllers.push(Hci { device, receiver });
+        }
+        table.refuse_unknown_keys();
+    }
+    controllers
 }
 
 fn read_settings(engine: &Section<'_, '_>) -> Settings {
@@ -314,6 +357,19 @@ mod tests {
         assert_eq!(lines[0], "2: [engine]: unknown key `penetratoin`; did you mean `penetration`?");
         assert_eq!(lines[1], "3: [engine]: `absent_after_s` is 1; it must be from 5 to 600");
         assert!(lines[2].starts_with("6: attendee \"a\": \"x\" is no beacon"), "{}", lines[2]);
+    }
+
+    #[test]
+    fn controllers_are_read_and_faults_told() {
+        let read = |text: &str| Config::parse(text).map(|config| shown(&config));
+        let good = read("[[hci]]\ndevice = \"unix:/run/hci\"\nreceiver = \"a\"\n").expect("valid");
+        assert!(good.contains("[Hci { device: Unix(\"/run/hci\"), receiver: \"a\" }]"), "{good}");
+        let one = "[[hci]]\ndevice = \"tcp:h:1\"\nreceiver = \"a\"\n";
+        let faults = read(&format!("[[hci]]\ndevice = \"usb:0\"\n{one}{one}")).expect_err("three faults");
+        let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert_eq!(lines.len(), 3, "{lines:?}");
+        assert!(lines.iter().any(|line| line.contains("it begins with tcp:, unix:, serial: or user:")), "{lines:?}");
+        assert!(lines.iter().any(|line| line.contains("named twice")), "{lines:?}");
     }
 
     #[test]

@@ -165,7 +165,9 @@ impl Feed {
             while !stopped.load(Ordering::Relaxed) && simulation.now_us() < simulation.ends_at_us() {
                 let until = Timestamp::from_micros(engine.now().since(Timestamp::from_micros(0) + shift).as_micros());
                 simulation.advance(until.as_micros(), &mut adverts, &mut truths);
-                adverts.chunks(BATCH_MAX).for_each(|adverts| engine.adverts(batch(adverts, shift)));
+                for adverts in adverts.chunks(BATCH_MAX) {
+                    engine.adverts(batch(adverts, shift));
+                }
                 adverts.clear();
                 truths.clear();
                 std::thread::sleep(STEP);

@@ -30,6 +30,7 @@ pub mod convert;
 pub mod decode;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod doctor;
 #[cfg(feature = "bluetooth")]
 pub mod record;
 pub mod replay;

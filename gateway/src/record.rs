@@ -5,7 +5,7 @@
 //! the same folder whose day has come.
 
 use crate::cli::Failure;
-use crate::radio::bluez::Scan;
+use crate::radio::adapters::Ear;
 use crate::radio::recording_file;
 use crate::runtime::Clock;
 use anyhow::Context;
@@ -48,29 +48,37 @@ pub fn run(arguments: &RecordArguments) -> Result<(), Failure> {
     eprintln!("It expires in {} days; `record` deletes expired recordings in its folder.", arguments.expires_days);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let scan = Scan::start().await?;
+        let ear = Ear::open().await?;
         let expiry = expiry_path(&arguments.out);
         std::fs::write(&expiry, expires_at.as_micros().to_string())
             .with_context(|| format!("{}: cannot be written", expiry.display()))?;
         let out = recording_file::create(&arguments.out)?;
-        let count = record(scan, out, arguments).await?;
+        let count = record(ear, out, arguments).await?;
         eprintln!("{count} adverts recorded in {}", arguments.out.display());
         Ok(())
     })
 }
 
-async fn record(mut scan: Scan, mut out: Box<dyn Write + Send>, arguments: &RecordArguments) -> anyhow::Result<u64> {
+async fn record(mut ear: Ear, mut out: Box<dyn Write + Send>, arguments: &RecordArguments) -> anyhow::Result<u64> {
     let over = tokio::time::sleep(std::time::Duration::from_secs_f64(arguments.seconds.unwrap_or(1e9)));
     tokio::pin!(over);
     let mut count = 0;
     let mut text = String::new();
     loop {
         let heard = tokio::select! {
-            heard = scan.next() => heard,
+            heard = ear.next() => Some(heard),
             () = &mut over => None,
             _ = tokio::signal::ctrl_c() => None,
         };
-        let Some((address, rssi_dbm, payload)) = heard else { break };
+        let (address, rssi_dbm, payload) = match heard {
+            Some(Ok(heard)) => heard,
+            Some(Err(error)) => {
+                // What was heard until then is kept.
+                out.flush()?;
+                return Err(error.context(format!("{count} adverts recorded, then")));
+            }
+            None => break,
+        };
         text.clear();
         let line = Line {
             at: Clock::Wall.now(),

@@ -1,11 +1,13 @@
 //! The one loop that owns the engine: a thread fed through a bounded channel.
 //!
 //! In: adverts from the radios and events from the pages. Out: engine outputs, handed in batches to the
-//! store. It refuses what does not fit its queue, and counts it: the engine never waits for anybody.
+//! store. It refuses what does not fit its queue, and counts it: the engine never waits for anybody. No source
+//! can fill the queue alone, so that one in a flood does not make the others deaf.
 
 use crate::radio::AdvertBatch;
+use crate::radio::source::{Count, Health};
 use crate::store::StoreHandle;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -18,7 +20,7 @@ use venue_engine::time::{Duration, Timestamp};
 
 /// Inputs that may wait for the engine. A batch holds up to a tenth of a second of adverts, so this is a
 /// few seconds at the highest rate: longer waits are worth less than the memory.
-const INPUTS_MAX: usize = 64;
+const INPUTS_MAX: usize = 128;
 
 /// How often event time passes without adverts, so that reports come when nobody is heard.
 const TICK: WallDuration = WallDuration::from_millis(100);
@@ -49,8 +51,37 @@ pub enum OwnedEvent {
 /// What waits for the engine thread.
 #[derive(Debug)]
 enum Input {
-    Adverts(AdvertBatch),
+    Adverts(AdvertBatch, Waiting),
     Event(OwnedEvent),
+}
+
+/// A place in the queue, given back when it is dropped: to its source, and to all.
+#[derive(Debug)]
+struct Waiting {
+    of_source: Arc<AtomicUsize>,
+    shared: Arc<Shared>,
+}
+
+impl Waiting {
+    /// A place, where the source may have one: no source may hold more places than are free, so that one
+    /// alone gets half of them, two get a third each, and there is always room for another (dynamic
+    /// thresholds with a factor of one: Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998).
+    fn take(of_source: &Arc<AtomicUsize>, shared: &Arc<Shared>) -> Option<Self> {
+        let free = INPUTS_MAX.saturating_sub(shared.waiting.load(Ordering::Relaxed));
+        if of_source.load(Ordering::Relaxed) >= free {
+            return None;
+        }
+        of_source.fetch_add(1, Ordering::Relaxed);
+        shared.waiting.fetch_add(1, Ordering::Relaxed);
+        Some(Self { of_source: of_source.clone(), shared: shared.clone() })
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.of_source.fetch_sub(1, Ordering::Relaxed);
+        self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Event time as a function of the wall clock: the one place of the rim that knows both.
@@ -105,18 +136,24 @@ fn wall_now() -> Timestamp {
 #[derive(Debug, Default)]
 struct Shared {
     stop: AtomicBool,
+    /// Batches of all sources in the queue.
+    waiting: AtomicUsize,
     adverts_lost: AtomicU64,
     events_lost: AtomicU64,
     devices_alive: AtomicU64,
     counters: Mutex<Counters>,
 }
 
-/// Hands events to the engine thread.
+/// Hands events to the engine thread. Copies of it share one source's part of the queue.
 #[derive(Clone, Debug)]
 pub struct EngineHandle {
     inputs: SyncSender<Input>,
+    /// Batches of this source in the queue.
+    waiting: Arc<AtomicUsize>,
     shared: Arc<Shared>,
     clock: Clock,
+    /// Where a source that does not count for itself is counted.
+    counted: Option<Arc<Health>>,
 }
 
 /// Figures of the engine thread for metrics.
@@ -140,11 +177,33 @@ impl EngineHandle {
         sent
     }
 
-    /// Queues adverts; where the queue is full they are lost, and counted.
-    pub fn adverts(&self, batch: AdvertBatch) {
-        if let Err(TrySendError::Full(Input::Adverts(lost))) = self.inputs.try_send(Input::Adverts(batch)) {
-            self.shared.adverts_lost.fetch_add(lost.len() as u64, Ordering::Relaxed);
+    /// A handle for another source, with its own part of the queue.
+    pub fn for_source(&self) -> Self {
+        Self { waiting: Arc::default(), ..self.clone() }
+    }
+
+    /// A handle for a source that does not count for itself: what it hands over is counted as heard.
+    pub fn counted(&self, health: Arc<Health>) -> Self {
+        health.set_state("listening");
+        Self { counted: Some(health), ..self.for_source() }
+    }
+
+    /// Queues adverts; what does not fit is lost, and counted. Returns how many were lost.
+    pub fn adverts(&self, batch: AdvertBatch) -> u64 {
+        let heard = batch.len() as u64;
+        let lost = match Waiting::take(&self.waiting, &self.shared) {
+            None => batch.len() as u64,
+            Some(place) => match self.inputs.try_send(Input::Adverts(batch, place)) {
+                Err(TrySendError::Full(Input::Adverts(lost, _))) => lost.len() as u64,
+                _ => 0,
+            },
+        };
+        self.shared.adverts_lost.fetch_add(lost, Ordering::Relaxed);
+        if let Some(health) = self.counted.as_ref().filter(|_| heard > 0) {
+            health.heard(self.now(), heard);
+            health.add(Count::Shed, lost);
         }
+        lost
     }
 
     /// The event time now.
@@ -175,7 +234,7 @@ impl EngineHandle {
 pub fn spawn(engine: Engine, clock: Clock, store: StoreHandle) -> std::io::Result<(EngineHandle, JoinHandle<()>)> {
     let (inputs, queue) = sync_channel(INPUTS_MAX);
     let shared = Arc::new(Shared::default());
-    let handle = EngineHandle { inputs, shared: shared.clone(), clock };
+    let handle = EngineHandle { inputs, waiting: Arc::default(), shared: shared.clone(), clock, counted: None };
     let work = move || run(engine, clock, &queue, &shared, &store);
     let thread = std::thread::Builder::new().name("engine".into()).spawn(work)?;
     Ok((handle, thread))
@@ -210,7 +269,10 @@ fn run(mut engine: Engine, clock: Clock, queue: &Receiver<Input>, shared: &Share
 
 fn take(engine: &mut Engine, input: Input, outputs: &mut Vec<Output>) {
     match input {
-        Input::Adverts(batch) => batch.events().for_each(|event| engine.handle(event, outputs)),
+        Input::Adverts(batch, place) => {
+            batch.events().for_each(|event| engine.handle(event, outputs));
+            drop(place);
+        }
         Input::Event(OwnedEvent::Register(registration)) => engine.handle(Event::Register(registration), outputs),
         Input::Event(OwnedEvent::Forget { at, who }) => engine.handle(Event::Forget { at, who }, outputs),
         Input::Event(OwnedEvent::Anchor(anchor)) => engine.handle(Event::Anchor(anchor), outputs),
@@ -228,5 +290,51 @@ fn tell(engine: &Engine, shared: &Shared) {
 fn hand_over(outputs: &mut Vec<Output>, store: &StoreHandle) {
     if !outputs.is_empty() {
         store.outputs(std::mem::take(outputs));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A queue that nobody empties: what each of several sources gets of it, offered turn by turn.
+    fn check(sources: usize, wanted: &[usize]) {
+        let (inputs, _queue) = sync_channel(INPUTS_MAX);
+        let handle =
+            EngineHandle { inputs, waiting: Arc::default(), shared: Arc::default(), clock: Clock::Wall, counted: None };
+        let sources: Vec<EngineHandle> = (0..sources).map(|_| handle.for_source()).collect();
+        for _ in 0..2 * INPUTS_MAX {
+            for source in &sources {
+                source.adverts(AdvertBatch::default());
+            }
+        }
+        let held: Vec<usize> = sources.iter().map(|source| source.waiting.load(Ordering::Relaxed)).collect();
+        assert_eq!(held, wanted);
+        assert!(handle.send(OwnedEvent::Forget { at: Timestamp::from_micros(0), who: "a".into() }));
+    }
+
+    #[test]
+    fn no_source_fills_the_queue_alone() {
+        check(1, &[64]);
+        check(2, &[43, 43]);
+        check(5, &[22, 22, 21, 21, 21]);
+    }
+
+    #[test]
+    fn what_is_shed_is_counted_and_places_come_back() {
+        let (inputs, queue) = sync_channel(INPUTS_MAX);
+        let handle =
+            EngineHandle { inputs, waiting: Arc::default(), shared: Arc::default(), clock: Clock::Wall, counted: None };
+        let one = || {
+            let mut batch = AdvertBatch::default();
+            let address =
+                venue_engine::advert::Address { bytes: [0; 6], kind: venue_engine::advert::AddressType::Public };
+            batch.push_raw(Timestamp::from_micros(0), venue_engine::venue::ReceiverId(0), address, None, &[]);
+            batch
+        };
+        assert_eq!((0..70).map(|_| handle.adverts(one())).sum::<u64>(), 6);
+        assert_eq!(handle.figures().adverts_lost, 6);
+        queue.try_iter().for_each(drop);
+        assert_eq!(handle.adverts(one()), 0);
     }
 }

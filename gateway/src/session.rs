@@ -64,6 +64,7 @@ pub struct Session {
     runtime: Runtime,
     pages: std::net::SocketAddr,
     broker: (String, u16),
+    radios: radio::source::Sources,
 }
 
 /// Runs a board until somebody ends it.
@@ -128,6 +129,7 @@ impl Session {
         let engine = new_engine(&config, &venue, joined.chain(registrations))?;
         let clock = clock.not_before(Timestamp::from_micros(store.event_time_us()));
         let (engine, engine_thread) = runtime::spawn(engine, clock, store.clone())?;
+        let radios = radio::source::Sources::default();
         let (shutdown, ending) = watch::channel(false);
         let broker = start_broker(&config)?;
         let publisher = client::ClientConfig {
@@ -138,17 +140,30 @@ impl Session {
             venue: venue.name.clone(),
             gateway: config.gateway.clone(),
         };
-        let state = WebState { venue: venue.clone(), live, store: store.clone(), database, engine: engine.clone() };
+        let state = WebState {
+            venue: venue.clone(),
+            live,
+            store: store.clone(),
+            database,
+            engine: engine.clone(),
+            radios: radios.clone(),
+        };
         let _entered = runtime.enter();
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let tasks = vec![
             runtime.spawn(client::run(publisher, store.outbox(), ending.clone())),
-            runtime.spawn(tell_health(state.live.clone(), engine.clone(), store.clone(), ending.clone())),
+            runtime.spawn(tell_health(
+                state.live.clone(),
+                engine.clone(),
+                store.clone(),
+                radios.clone(),
+                ending.clone(),
+            )),
             runtime.spawn(web::serve(listener, state, ending)),
         ];
         drop(_entered);
-        Ok(Self { engine, engine_thread, store, store_thread, shutdown, tasks, runtime, pages, broker })
+        Ok(Self { engine, engine_thread, store, store_thread, shutdown, tasks, runtime, pages, broker, radios })
     }
 
     /// Starts the radios a configuration names.
@@ -165,13 +180,26 @@ impl Session {
                     config.venue.display()
                 ))
             })?;
-            let source = radio::bluez::run(receiver, self.engine.clone(), self.shutdown.subscribe());
+            let health = self.radios.add(name, radio::adapters::DEVICE);
+            let (engine, ending) = (self.engine.for_source(), self.shutdown.subscribe());
+            let source = radio::adapters::run(receiver, engine, health, ending);
+            self.tasks.push(self.runtime.spawn(source));
+        }
+        for hci in &config.hci {
+            let receiver = venue.receiver(&hci.receiver).ok_or_else(|| {
+                let (plan, name) = (config.venue.display(), &hci.receiver);
+                Failure::Configuration(format!("{plan}: no receiver \"{name}\", which [[hci]] names; add it"))
+            })?;
+            let health = self.radios.add(&hci.receiver, &hci.device.to_string());
+            let (device, ending) = (hci.device.clone(), self.shutdown.subscribe());
+            let source = radio::hci::run(device, receiver, self.engine.for_source(), health, ending);
             self.tasks.push(self.runtime.spawn(source));
         }
         if config.mqtt.hub {
             let (host, port) = self.broker.clone();
             let hub = HubConfig { host, port, mqtt: config.mqtt.clone(), gateway: config.gateway.clone() };
-            let ear = hub::run(hub, venue.clone(), self.engine.clone(), self.shutdown.subscribe());
+            let engine = self.engine.counted(self.radios.add(radio::source::BOARDS, "mqtt"));
+            let ear = hub::run(hub, venue.clone(), engine, self.shutdown.subscribe());
             self.tasks.push(self.runtime.spawn(ear));
         }
         Ok(())
@@ -278,8 +306,15 @@ fn registration_of(attendee: Attendee) -> Option<Registration> {
 }
 
 /// Tells the pages, until the end, how the box itself is.
-async fn tell_health(live: Arc<Live>, engine: EngineHandle, store: StoreHandle, mut ending: watch::Receiver<bool>) {
+async fn tell_health(
+    live: Arc<Live>,
+    engine: EngineHandle,
+    store: StoreHandle,
+    radios: radio::source::Sources,
+    mut ending: watch::Receiver<bool>,
+) {
     loop {
+        radios.sample(HEALTH_EVERY);
         let (figures, counts) = (engine.figures(), store.counts());
         live.set_health(serde_json::json!({
             "devices_alive": figures.devices_alive,
@@ -287,6 +322,7 @@ async fn tell_health(live: Arc<Live>, engine: EngineHandle, store: StoreHandle, 
             "adverts_lost": figures.adverts_lost,
             "outbox_waiting": store.outbox().waiting(),
             "broker_connected": counts.broker_connected,
+            "radios": radios.to_json(),
         }));
         tokio::select! {
             () = tokio::time::sleep(HEALTH_EVERY) => {}

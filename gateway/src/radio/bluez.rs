@@ -1,188 +1,241 @@
-//! Adverts from this machine's adapters, through btleplug.
+//! Adverts from this machine's first adapter, through bluetoothd (Linux).
 //!
-//! In: btleplug's central events. Out: batches of adverts with their AD structures put together again, since
-//! BlueZ does not hand out the raw payload. Strength and data of one advert arrive as separate events and
-//! are paired here. It does not see raw payloads, channels or every repeated advert; what BlueZ keeps to
-//! itself is lost (its own de-duplication, structures longer than 27 bytes).
+//! In: bluetoothd's signals on the system bus. Out: batches of adverts, and what the source counts. Events come
+//! from `bluez-async`, the crate beneath btleplug: btleplug asks bluetoothd back for every event (measured: a
+//! ceiling of some 1 700 adverts a second, where this takes tens of thousands). `run` keeps listening: silence,
+//! a scan that ended, an adapter switched off, the death of bluetoothd or of the bus climb a ladder (scan anew,
+//! adapter off and on, begin anew, report). Neither death is reported by the library: bluetoothd is asked after
+//! seconds of silence, and the bus's own task is watched.
+
+mod pairing;
+mod scan;
+
+pub use scan::{News, Scan};
 
 use super::AdvertBatch;
-use crate::runtime::EngineHandle;
-use btleplug::api::{Central, CentralEvent, Manager as _, Peripheral as _, ScanFilter};
-use btleplug::platform::{Adapter, Manager, PeripheralId};
-use futures_util::StreamExt;
-use std::collections::HashMap;
-use std::time::Duration as WallDuration;
+use super::source::{AdvertSink, Count, Health, Listener};
+use super::watchdog::{Rung, Trouble, Verdict, Watchdog};
+use super::{BATCH_MAX, watchdog};
+use bluez_async::BluetoothSession;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
-use venue_engine::advert::{Address, AddressType};
+use tokio::time::timeout;
+use venue_engine::advert::Address;
 use venue_engine::venue::ReceiverId;
 
-/// Devices whose last strength is remembered; beyond it all are forgotten and learnt anew.
-const STRENGTHS_MAX: usize = 4_096;
+/// What the source is called where it is told how it is.
+pub const DEVICE: &str = "bluez";
 
-/// A scan that failed is tried again after this long.
-const RETRY: WallDuration = WallDuration::from_secs(5);
+/// How long adverts are gathered: fifty batches a second at most.
+const GATHER: Duration = Duration::from_millis(20);
+/// How often silence is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// How long an answer of BlueZ is waited for; a dead bus never answers.
-const ANSWER: WallDuration = WallDuration::from_secs(10);
-
-/// Type of manufacturer-specific data (Bluetooth Assigned Numbers 2.3).
-const MANUFACTURER: u8 = 0xff;
-/// Type of service data with a 16-bit UUID.
-const SERVICE_DATA_16: u8 = 0x16;
-
-/// Listens until told to end, starting anew when the adapter fails.
-pub async fn run(receiver: ReceiverId, engine: EngineHandle, mut ending: watch::Receiver<bool>) {
-    loop {
-        tokio::select! {
-            heard = scan(receiver, &engine) => {
-                let why = heard.err().map_or_else(|| "the event stream ended".to_owned(), |error| format!("{error:#}"));
-                tracing::error!("not listening: {why}; trying again in {} s", RETRY.as_secs());
-            }
-            _ = ending.wait_for(|ending| *ending) => return,
-        }
-        tokio::select! {
-            () = tokio::time::sleep(RETRY) => {}
-            _ = ending.wait_for(|ending| *ending) => return,
-        }
+/// Listens until told to end.
+pub async fn run<S: AdvertSink>(receiver: ReceiverId, sink: S, health: Arc<Health>, mut ending: watch::Receiver<bool>) {
+    tokio::select! {
+        () = listen_for_ever(Listener { sink: &sink, receiver, health: &health }) => {}
+        _ = ending.wait_for(|ending| *ending) => health.set_state("ended"),
     }
 }
 
-/// The machine's first adapter.
-///
-/// # Errors
-/// Where there is none, or no bluetoothd to ask.
-pub async fn adapter() -> anyhow::Result<Adapter> {
-    let adapters = async { Manager::new().await?.adapters().await };
-    let adapters = tokio::time::timeout(ANSWER, adapters)
-        .await
-        .map_err(|_| anyhow::anyhow!("bluetoothd does not answer; restart it: systemctl restart bluetooth"))??;
-    adapters.into_iter().next().ok_or_else(|| {
-        anyhow::anyhow!("no Bluetooth adapter; plug one in, see `rfkill list`, or set [bluetooth] enabled = false")
-    })
+/// A connection to the system bus. It is kept for as long as the bus lives: the library cannot close one.
+pub struct Bus {
+    session: BluetoothSession,
+    lost: BoxFuture<'static, ()>,
 }
 
-async fn scan(receiver: ReceiverId, engine: &EngineHandle) -> anyhow::Result<()> {
-    let mut heard = Scan::start().await?;
-    while let Some((address, rssi_dbm, payload)) = heard.next().await {
-        let mut batch = AdvertBatch::default();
-        batch.push_raw(engine.now(), receiver, address, rssi_dbm, &payload);
-        engine.adverts(batch);
+impl Bus {
+    /// Connects to the system bus.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub async fn open() -> Result<Self, Trouble> {
+        let (lost, session) = BluetoothSession::new().await.map_err(|error| {
+            tracing::debug!(%error, "no system bus");
+            Trouble::NoBus
+        })?;
+        Ok(Self { session, lost: lost.map(drop).boxed() })
     }
-    Ok(())
-}
 
-/// A running scan.
-pub struct Scan {
-    adapter: Adapter,
-    events: std::pin::Pin<Box<dyn futures_util::Stream<Item = CentralEvent> + Send>>,
-    strengths: HashMap<PeripheralId, i8>,
-}
+    /// Whether the bus has died.
+    fn is_lost(&mut self) -> bool {
+        (&mut self.lost).now_or_never().is_some()
+    }
 
-impl Scan {
     /// Starts scanning with the first adapter.
     ///
     /// # Errors
-    /// Where there is no adapter or it refuses.
-    pub async fn start() -> anyhow::Result<Self> {
-        let adapter = adapter().await?;
-        let events = adapter.events().await?;
-        tokio::time::timeout(ANSWER, adapter.start_scan(ScanFilter::default()))
-            .await
-            .map_err(|_| anyhow::anyhow!("the adapter does not start to scan; power it off and on"))??;
-        Ok(Self { adapter, events, strengths: HashMap::new() })
+    /// Why it does not scan.
+    pub async fn scan(&mut self) -> Result<Scan, Trouble> {
+        Scan::start(self.session.clone()).await
+    }
+}
+
+/// Hears adverts one by one, for whoever wants nothing else.
+pub struct Ear {
+    bus: Bus,
+    scan: Scan,
+}
+
+impl Ear {
+    /// Starts scanning with the first adapter.
+    ///
+    /// # Errors
+    /// Why it does not scan, and what mends it.
+    pub async fn open() -> anyhow::Result<Self> {
+        let mut bus = Bus::open().await.map_err(|trouble| anyhow::anyhow!("{trouble}"))?;
+        let scan = bus.scan().await.map_err(|trouble| anyhow::anyhow!("{trouble}"))?;
+        Ok(Self { bus, scan })
     }
 
-    /// The next advert: address, strength, AD structures.
-    pub async fn next(&mut self) -> Option<(Address, Option<i8>, Vec<u8>)> {
+    /// The next advert: address, strength, AD structures. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// Why no more come.
+    pub async fn next(&mut self) -> anyhow::Result<(Address, Option<i8>, Vec<u8>)> {
         loop {
-            let (id, payload) = match self.events.next().await? {
-                CentralEvent::RssiUpdate { id, rssi } => {
-                    if self.strengths.len() >= STRENGTHS_MAX {
-                        self.strengths.clear();
-                    }
-                    self.strengths.insert(id, i8::try_from(rssi).unwrap_or(i8::MIN));
-                    continue;
-                }
-                CentralEvent::ManufacturerDataAdvertisement { id, manufacturer_data } => {
-                    let data = manufacturer_data.into_iter();
-                    (id, structures(data.map(|(company, data)| (MANUFACTURER, company, data))))
-                }
-                CentralEvent::ServiceDataAdvertisement { id, service_data } => {
-                    let data = service_data.into_iter();
-                    (
-                        id,
-                        structures(
-                            data.filter_map(|(uuid, data)| Some((SERVICE_DATA_16, short_uuid(uuid.as_u128())?, data))),
-                        ),
-                    )
-                }
-                // The first advert of a device comes without its data.
-                CentralEvent::DeviceDiscovered(id) => match first_advert(&self.adapter, &id).await {
-                    Some((rssi_dbm, payload)) => {
-                        self.strengths.extend(rssi_dbm.map(|rssi_dbm| (id.clone(), rssi_dbm)));
-                        (id, payload)
-                    }
-                    None => continue,
+            let news = tokio::select! {
+                news = self.scan.next() => news,
+                () = &mut self.bus.lost => News::Trouble(Trouble::NoBus),
+                () = tokio::time::sleep(watchdog::ASK_AFTER) => match self.scan.ask().await {
+                    Ok(()) => continue,
+                    Err(trouble) => News::Trouble(trouble),
                 },
-                _ => continue,
             };
-            if let Some(address) = address_of(&id) {
-                return Some((address, self.strengths.get(&id).copied(), payload));
+            match news {
+                News::Doubt => self.scan.ask().await.map_err(|trouble| anyhow::anyhow!("{trouble}"))?,
+                News::Advert(address, rssi_dbm, payload) => return Ok((address, rssi_dbm, payload)),
+                News::Trouble(trouble) => anyhow::bail!("{trouble}"),
             }
         }
     }
 }
 
-async fn first_advert(adapter: &Adapter, id: &PeripheralId) -> Option<(Option<i8>, Vec<u8>)> {
-    let peripheral = adapter.peripheral(id).await.ok()?;
-    let properties = tokio::time::timeout(ANSWER, peripheral.properties()).await.ok()?.ok()??;
-    let data = properties.manufacturer_data.into_iter();
-    let payload = structures(data.map(|(company, data)| (MANUFACTURER, company, data)));
-    Some((properties.rssi.and_then(|rssi| i8::try_from(rssi).ok()), payload))
-}
-
-/// AD structures of one type each with a 16-bit number in front; what does not fit a length byte is left out.
-fn structures(parts: impl Iterator<Item = (u8, u16, Vec<u8>)>) -> Vec<u8> {
-    let mut payload = Vec::new();
-    for (kind, number, data) in parts {
-        let Ok(length) = u8::try_from(data.len() + 3) else { continue };
-        payload.push(length);
-        payload.push(kind);
-        payload.extend(number.to_le_bytes());
-        payload.extend(data);
+async fn listen_for_ever<S: AdvertSink>(listener: Listener<'_, S>) {
+    let health = listener.health;
+    let mut dog = Watchdog::new(Instant::now());
+    let (mut bus, mut vain) = (None, 0);
+    loop {
+        let adverts = health.count(Count::Adverts);
+        let trouble = listen(&mut bus, &listener, &mut dog).await;
+        if trouble == Trouble::NoBus {
+            bus = None;
+        }
+        vain = if health.count(Count::Adverts) > adverts { 0 } else { vain + 1 };
+        health.set_state(trouble.as_str());
+        health.add(Count::Reopens, 1);
+        tokio::time::sleep(watchdog::pause(vain)).await;
     }
-    payload
 }
 
-/// The 16-bit form of a UUID on the Bluetooth base (Core 5.4, Vol 3 Part B, 2.5.1).
-fn short_uuid(uuid: u128) -> Option<u16> {
-    const BASE: u128 = 0x0000_0000_0000_1000_8000_0080_5f9b_34fb;
-    let short = u16::try_from(uuid >> 96).ok()?;
-    (uuid & (u128::MAX >> 32) == BASE).then_some(short)
-}
-
-/// The address at the end of a BlueZ object path, `…/dev_C0_FF_EE_00_11_22`. Whether it is public the
-/// path does not tell; random is the usual case.
-fn address_of(id: &PeripheralId) -> Option<Address> {
-    let text = id.to_string();
-    let tail = text.get(text.len().checked_sub(17)?..)?.replace('_', ":");
-    venue_engine::recording::parse_address(&tail, AddressType::Random)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn structures_are_put_together_as_they_are_sent() {
-        let parts = [(MANUFACTURER, 0x004c, vec![2, 21]), (SERVICE_DATA_16, 0xfeaa, vec![0x20])];
-        assert_eq!(structures(parts.into_iter()), [5, 0xff, 0x4c, 0, 2, 21, 4, 0x16, 0xaa, 0xfe, 0x20]);
+/// Listens until nothing but beginning anew is left.
+async fn listen<S: AdvertSink>(bus: &mut Option<Bus>, listener: &Listener<'_, S>, dog: &mut Watchdog) -> Trouble {
+    let health = listener.health;
+    if bus.as_mut().is_some_and(Bus::is_lost) {
+        *bus = None;
     }
+    let started = match bus.take() {
+        Some(open) => Ok(open),
+        None => Bus::open().await,
+    };
+    let bus = match started {
+        Ok(open) => bus.insert(open),
+        Err(trouble) => {
+            health.climb(dog, trouble);
+            return trouble;
+        }
+    };
+    let mut scan = match bus.scan().await {
+        Ok(scan) => scan,
+        Err(trouble) => {
+            health.climb(dog, trouble);
+            return trouble;
+        }
+    };
+    loop {
+        dog.scanning(Instant::now());
+        health.set_state("listening");
+        let mut trouble = tokio::select! {
+            trouble = hear(&mut scan, listener, dog) => trouble,
+            () = &mut bus.lost => Trouble::NoBus,
+        };
+        loop {
+            let mended = match health.climb(dog, trouble) {
+                Rung::Rescan => scan.rescan().await,
+                Rung::Reset => scan.power_cycle().await,
+                Rung::Reopen | Rung::Report => return trouble,
+            };
+            match mended {
+                Ok(()) => break,
+                Err(next) => trouble = next,
+            }
+        }
+    }
+}
 
-    #[test]
-    fn only_uuids_on_the_bluetooth_base_are_short() {
-        assert_eq!(short_uuid(0x0000_feaa_0000_1000_8000_0080_5f9b_34fb), Some(0xfeaa));
-        assert_eq!(short_uuid(0x1234_feaa_0000_1000_8000_0080_5f9b_34fb), None);
-        assert_eq!(short_uuid(7), None);
+/// Takes adverts until something is wrong.
+async fn hear<S: AdvertSink>(scan: &mut Scan, listener: &Listener<'_, S>, dog: &mut Watchdog) -> Trouble {
+    let mut batch = AdvertBatch::default();
+    let mut since = Instant::now();
+    loop {
+        let wait = if batch.is_empty() { LOOK_EVERY } else { GATHER };
+        let news = timeout(wait, scan.next()).await;
+        if batch.is_empty() {
+            since = Instant::now();
+        }
+        match news {
+            Ok(News::Advert(address, rssi_dbm, payload)) => {
+                batch.push_raw(listener.sink.now(), listener.receiver, address, rssi_dbm, &payload);
+                // A flood is never idle; others of this runtime want their turn.
+                tokio::task::consume_budget().await;
+                if batch.len() < BATCH_MAX / 2 && since.elapsed() < GATHER {
+                    continue;
+                }
+            }
+            Ok(News::Doubt) => {
+                if let Err(trouble) = scan.ask().await {
+                    take(&mut batch, scan, listener, dog);
+                    return trouble;
+                }
+            }
+            Ok(News::Trouble(trouble)) => {
+                take(&mut batch, scan, listener, dog);
+                return trouble;
+            }
+            Err(_) => {}
+        }
+        take(&mut batch, scan, listener, dog);
+        if let Err(trouble) = look(scan, dog).await {
+            return trouble;
+        }
+    }
+}
+
+/// Counts what was gathered and hands it over.
+fn take<S: AdvertSink>(batch: &mut AdvertBatch, scan: &mut Scan, listener: &Listener<'_, S>, dog: &mut Watchdog) {
+    listener.health.add(Count::Behind, std::mem::take(&mut scan.behind));
+    if batch.is_empty() {
+        return;
+    }
+    dog.heard(Instant::now(), batch.len() as u64);
+    listener.health.heard(listener.sink.now(), batch.len() as u64);
+    listener.health.set_learnt(dog.adverts_per_s());
+    listener.hand_over(batch.take());
+}
+
+/// Judges the silence, and asks bluetoothd whether it is alive.
+async fn look(scan: &mut Scan, dog: &mut Watchdog) -> Result<(), Trouble> {
+    match dog.verdict(Instant::now()) {
+        Verdict::Fine => Ok(()),
+        Verdict::Silent => Err(Trouble::Silent),
+        Verdict::Ask => {
+            scan.ask().await?;
+            dog.asked(Instant::now());
+            Ok(())
+        }
     }
 }

@@ -3,12 +3,24 @@
 //! In: whatever a source hears. Out: batches of adverts stamped with event time, through one bounded
 //! channel to the engine. A source that is faster than the engine loses its newest batches, counted.
 
-#[cfg(feature = "bluetooth")]
+#[cfg(all(feature = "bluetooth", target_os = "linux"))]
 pub mod bluez;
 pub mod boards;
 pub mod capture;
+#[cfg(feature = "bluetooth")]
+pub mod central;
 pub mod hci;
 pub mod recording_file;
+pub mod source;
+#[cfg(feature = "bluetooth")]
+pub mod structures;
+pub mod watchdog;
+
+/// Adverts of this machine's adapters.
+#[cfg(all(feature = "bluetooth", target_os = "linux"))]
+pub use bluez as adapters;
+#[cfg(all(feature = "bluetooth", not(target_os = "linux")))]
+pub use central as adapters;
 
 use std::ops::Range;
 use venue_engine::advert::Address;
@@ -56,6 +68,13 @@ impl AdvertBatch {
         payload: &[u8],
     ) {
         self.push(at, receiver, Source::Address(address), rssi_dbm, payload);
+    }
+
+    /// Takes everything out and leaves an empty batch with room for as much: the next one of a source is about
+    /// as long, and growing it step by step scatters small pieces over memory.
+    pub fn take(&mut self) -> Self {
+        let next = Self { heard: Vec::with_capacity(self.len()), bytes: Vec::with_capacity(self.bytes.len()) };
+        std::mem::replace(self, next)
     }
 
     /// Adverts in it.

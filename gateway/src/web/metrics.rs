@@ -5,12 +5,14 @@
 //! everything lost is counted by reason. It names no attendee.
 
 use super::{App, Shared};
+use crate::radio::source::{Count, Health};
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
 use std::fmt::{Display, Write as _};
+use std::sync::Arc;
 
 /// Text of one answer; each metric is written with its help before its samples.
 struct Exposition(String);
@@ -35,6 +37,7 @@ pub(super) async fn text(State(shared): App) -> impl IntoResponse {
     store(&mut out, &shared);
     pages(&mut out, &shared);
     venue(&mut out, &shared);
+    radios(&mut out, &shared.state.radios.list());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], out.0)
 }
 
@@ -104,6 +107,32 @@ fn venue(out: &mut Exposition, shared: &Shared) {
     out.family("queue_wait_seconds", "gauge", "Wait of somebody joining a queue now.", "queue", waits);
 }
 
+/// Sources by their receiver and device; the adverts lost and the recoveries by reason.
+fn radios(out: &mut Exposition, radios: &[Arc<Health>]) {
+    let of = |radio: &Health| vec![("receiver", radio.receiver.clone()), ("device", radio.device.clone())];
+    let each = |value: fn(&Health) -> f64| radios.iter().map(move |radio| (of(radio), value(radio)));
+    let listening = |radio: &Health| f64::from(u8::from(radio.state() == "listening"));
+    out.labelled("radio_listening", "gauge", "Whether a source listens.", each(listening));
+    let heard = |radio: &Health| radio.count(Count::Adverts) as f64;
+    out.labelled("radio_adverts_total", "counter", "Adverts a source heard.", each(heard));
+    out.labelled("radio_adverts_per_second", "gauge", "Adverts a source hears of late.", each(Health::adverts_per_s));
+    let learnt = "Adverts a source usually hears, by which its silence is judged.";
+    out.labelled("radio_learnt_adverts_per_second", "gauge", learnt, each(Health::learnt_per_s));
+    let heard_at = radios.iter().filter_map(|radio| Some((of(radio), radio.heard_at_us()? as f64 / 1e6)));
+    out.labelled("radio_heard_timestamp_seconds", "gauge", "When a source last heard an advert.", heard_at);
+    let mut by = |name, help, label, counts: fn(&Health) -> Vec<(&'static str, u64)>| {
+        let samples = radios.iter().flat_map(|radio| {
+            counts(radio)
+                .into_iter()
+                .map(move |(reason, count)| ([of(radio), vec![(label, reason.to_owned())]].concat(), count))
+        });
+        out.labelled(name, "counter", help, samples);
+    };
+    by("radio_lost_total", "Adverts of a source lost, by reason.", "reason", |radio| radio.lost().collect());
+    by("radio_line_faults_total", "Faults of a source's line.", "kind", |radio| radio.line_faults().collect());
+    by("radio_recoveries_total", "What was tried against silence.", "rung", |radio| radio.recoveries().collect());
+}
+
 impl Exposition {
     fn head(&mut self, name: &str, kind: &str, help: &str) {
         self.line(format_args!("# HELP venue_gateway_{name} {help}"));
@@ -132,6 +161,21 @@ impl Exposition {
         for (value_of_label, value) in samples {
             let quoted = quoted(value_of_label);
             self.line(format_args!("venue_gateway_{name}{{{label}=\"{quoted}\"}} {value}"));
+        }
+    }
+
+    fn labelled<V: Display>(
+        &mut self,
+        name: &str,
+        kind: &str,
+        help: &str,
+        samples: impl IntoIterator<Item = (Vec<(&'static str, String)>, V)>,
+    ) {
+        self.head(name, kind, help);
+        for (labels, value) in samples {
+            let labels: Vec<String> =
+                labels.iter().map(|(label, value)| format!("{label}=\"{}\"", quoted(value))).collect();
+            self.line(format_args!("venue_gateway_{name}{{{}}} {value}", labels.join(",")));
         }
     }
 

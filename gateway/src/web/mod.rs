@@ -18,6 +18,7 @@ mod till;
 mod venue;
 
 use crate::live::Live;
+use crate::radio::source::Sources;
 use crate::runtime::EngineHandle;
 use crate::store::StoreHandle;
 use std::path::PathBuf;
@@ -43,6 +44,8 @@ pub struct WebState {
     pub database: PathBuf,
     /// Where opt-ins, known counts and redemptions go.
     pub engine: EngineHandle,
+    /// How the sources of adverts are.
+    pub radios: Sources,
 }
 
 /// What handlers share.

@@ -37,7 +37,7 @@ impl Served {
         let (store, store_thread) = StoreHandle::spawn(opened, venue.clone(), live.clone());
         let engine = Engine::new(venue.clone(), Settings::default(), None, Vec::new());
         let (engine, engine_thread) = runtime::spawn(engine, Clock::Wall, store.clone()).expect("a thread");
-        let state = WebState { venue, live, store, database, engine };
+        let state = WebState { venue, live, store, database, engine, radios: Sources::default() };
         let (shutdown, ending) = watch::channel(false);
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("runtime");

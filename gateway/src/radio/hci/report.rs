@@ -2,7 +2,8 @@
 //!
 //! In: the parameters of an HCI event packet. Out: one report after the other, legacy and extended, with
 //! fragments joined. It refuses, counted, what is not exactly as long as it says. Source: Core 5.4, Vol 4
-//! Part E, 7.7.65.2 (LE Advertising Report) and 7.7.65.13 (LE Extended Advertising Report).
+//! Part E, 7.7.65.2 (LE Advertising Report), 7.7.65.11 (LE Directed Advertising Report) and 7.7.65.13 (LE
+//! Extended Advertising Report).
 
 use std::collections::VecDeque;
 use venue_engine::advert::{Address, AddressType, PAYLOAD_LEN_MAX};
@@ -10,7 +11,12 @@ use venue_engine::advert::{Address, AddressType, PAYLOAD_LEN_MAX};
 /// Event code of LE Meta events.
 pub const LE_META: u8 = 0x3e;
 const ADVERTISING_REPORT: u8 = 0x02;
+const DIRECTED_ADVERTISING_REPORT: u8 = 0x0b;
 const EXTENDED_ADVERTISING_REPORT: u8 = 0x0d;
+
+const PHY_1M: u8 = 1;
+/// SID of a legacy advertisement in an extended report.
+const NO_SET: u8 = 0xff;
 
 /// Advertisers whose fragments are being joined at once. A fragment follows within milliseconds, so few are
 /// open; when more come the oldest is given up, counted.
@@ -25,6 +31,12 @@ pub struct Report {
     pub rssi_dbm: Option<i8>,
     /// Whether it is a scan response.
     pub scan_response: bool,
+    /// PHY it was found on, and for extended advertising the PHY of its data: 1 is 1M, 2 is 2M, 3 is Coded.
+    pub phys: (u8, Option<u8>),
+    /// Advertising set of extended advertising (SID).
+    pub set: Option<u8>,
+    /// Transmit power the controller was told.
+    pub tx_power_dbm: Option<i8>,
     /// Advertising data, fragments joined.
     pub payload: Vec<u8>,
 }
@@ -56,6 +68,7 @@ impl Reports {
         }
         match parameters {
             [ADVERTISING_REPORT, count, reports @ ..] => self.legacy(*count, reports, &mut take),
+            [DIRECTED_ADVERTISING_REPORT, count, reports @ ..] => self.directed(*count, reports, &mut take),
             [EXTENDED_ADVERTISING_REPORT, count, reports @ ..] => self.extended(*count, reports, &mut take),
             _ => {}
         }
@@ -82,7 +95,30 @@ impl Reports {
                 address: address(address_type, [a0, a1, a2, a3, a4, a5]),
                 rssi_dbm: strength(*rssi),
                 scan_response: kind == 4,
+                phys: (PHY_1M, None),
+                set: None,
+                tx_power_dbm: None,
                 payload: payload.to_vec(),
+            });
+        }
+    }
+
+    /// Advertisements directed at somebody carry no data; whom they are for does not matter here.
+    fn directed(&mut self, count: u8, mut rest: &[u8], take: &mut impl FnMut(Report)) {
+        for _ in 0..count {
+            let Some((head, after)) = rest.split_first_chunk::<16>() else {
+                self.malformed += 1;
+                return;
+            };
+            rest = after;
+            take(Report {
+                address: address(head[1], [head[2], head[3], head[4], head[5], head[6], head[7]]),
+                rssi_dbm: strength(head[15]),
+                scan_response: false,
+                phys: (PHY_1M, None),
+                set: None,
+                tx_power_dbm: None,
+                payload: Vec::new(),
             });
         }
     }
@@ -102,7 +138,9 @@ impl Reports {
             let sender = address(head[2], [head[3], head[4], head[5], head[6], head[7], head[8]]);
             let (set, rssi_dbm, scan_response) = (head[11], strength(head[13]), kind & 0b1000 != 0);
             if let Some(payload) = self.join(sender, set, kind, payload) {
-                take(Report { address: sender, rssi_dbm, scan_response, payload });
+                let phys = (head[9], Some(head[10]).filter(|phy| *phy != 0));
+                let (set, tx_power_dbm) = (Some(set).filter(|set| *set != NO_SET), strength(head[12]));
+                take(Report { address: sender, rssi_dbm, scan_response, phys, set, tx_power_dbm, payload });
             }
         }
     }
@@ -175,6 +213,14 @@ mod tests {
         assert_eq!(malformed, 0);
     }
 
+    #[test]
+    fn directed_and_anonymous_reports_have_their_own_shape() {
+        let directed = "3e120b01010166554433221101aabbccddeeffc4";
+        assert_eq!(check(&[directed]), (vec!["Some(11) Some(-60) []".to_owned()], 0, 0));
+        let anonymous = "3e1d0d010000ff0000000000000100057fc400000000000000000003020106";
+        assert_eq!(check(&[anonymous]), (vec!["None Some(-60) [02, 01, 06]".to_owned()], 0, 0));
+    }
+
     /// An extended report of one set: event type, payload.
     fn extended(kind: &str, payload: &str) -> String {
         let length = 26 + payload.len() / 2;
@@ -191,6 +237,15 @@ mod tests {
         assert_eq!(check(&[&first, &last]).0, ["Some(11) Some(-64) [02, 01, 06]"]);
         let (reports, _, incomplete) = check(&[&first, &extended("4000", "06")]);
         assert_eq!((reports.len(), incomplete), (0, 1));
+    }
+
+    #[test]
+    fn phy_set_and_transmit_power_are_kept() {
+        let event = [0x3e, 0x1a, 0x0d, 1, 0, 0, 1, 6, 5, 4, 3, 2, 1, 1, 3, 7, 0xf4, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let mut told = None;
+        Reports::default().event(&event, |report| told = Some(report));
+        let report = told.expect("a report");
+        assert_eq!((report.phys, report.set, report.tx_power_dbm), ((1, Some(3)), Some(7), Some(-12)));
     }
 
     #[test]
