@@ -7,7 +7,7 @@ use aes::cipher::{BlockEncrypt, KeyInit};
 use aes::{Aes128, Block};
 
 /// A 128-bit key. It has no `Display` and its `Debug` hides the bytes.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(pub [u8; 16]);
 
 impl std::fmt::Debug for Key {
