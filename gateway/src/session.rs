@@ -170,7 +170,13 @@ impl Session {
         }
         if config.mqtt.hub {
             let (host, port) = self.broker.clone();
-            let hub = HubConfig { host, port, mqtt: config.mqtt.clone(), gateway: config.gateway.clone() };
+            let hub = HubConfig {
+                host,
+                port,
+                mqtt: config.mqtt.clone(),
+                gateway: config.gateway.clone(),
+                foreign: config.foreign.clone(),
+            };
             let ear = hub::run(hub, venue.clone(), self.engine.clone(), self.shutdown.subscribe());
             self.tasks.push(self.runtime.spawn(ear));
         }

@@ -8,6 +8,7 @@ pub mod bluez;
 pub mod boards;
 pub mod capture;
 pub mod hci;
+pub mod receivers;
 pub mod recording_file;
 
 use std::ops::Range;

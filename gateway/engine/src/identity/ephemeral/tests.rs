@@ -33,6 +33,14 @@ fn an_identifier_lasts_for_its_window() {
     assert_ne!(eid(KEY, EXPONENT, 1_024 + 0x1_0000), window);
 }
 
+/// Test vectors of RadiusNetworks' ephemeral_calc (spec/encryptor_spec.rb): the clock at 0 and at 2 000 s.
+#[test]
+fn published_identifiers() {
+    let key = Key(0x0102_0304_0506_0708_090a_1112_1314_1516_u128.to_be_bytes());
+    assert_eq!(eid(key, 10, 0), 0xa9b7_6a71_c5f8_9290_u64.to_be_bytes());
+    assert_eq!(eid(key, 10, 2_000), 0x4144_413e_45fe_fa58_u64.to_be_bytes());
+}
+
 #[test]
 fn the_window_before_and_the_next_are_accepted_at_once() {
     for off_s in [-512, 0, 512] {
