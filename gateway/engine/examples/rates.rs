@@ -43,9 +43,11 @@ fn main() {
 /// The advertising data of each line.
 fn payloads(file: &str) -> Vec<Vec<u8>> {
     let text = std::fs::read_to_string(file).expect("a file of payloads");
-    let hex =
-        |text: &str| (0..text.len() / 2).map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).expect("hex"));
-    text.lines().filter_map(|line| line.split(' ').nth(1)).map(|ad| hex(ad).collect()).collect()
+    text.lines().filter_map(|line| line.split(' ').nth(1)).map(bytes).collect()
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).expect("hex")).collect()
 }
 
 /// Everything a frame says, also what is computed only when asked for.
