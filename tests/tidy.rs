@@ -21,7 +21,7 @@ const NOT_OURS: &[&str] = &["target", ".git", "node_modules", ".venv", "__pycach
 /// Names that say nothing about what is inside.
 const DRAWERS: &[&str] = &["util", "utils", "helper", "helpers", "common", "misc"];
 /// What the engine may be made of: data formats and a hash; and what those are made of.
-const ENGINE_CRATES: &[&str] = &["serde", "serde_json", "siphasher", "toml"];
+const ENGINE_CRATES: &[&str] = &["aes", "serde", "serde_json", "siphasher", "toml"];
 const ENGINE_CRATES_BELOW: &[&str] = &[
     "equivalent",
     "foldhash",

@@ -5,6 +5,7 @@
 //! built-in default: a key left out has the value it has there.
 
 use crate::radio::hci::transport::Device;
+use crate::radio::receivers::{Foreign, RECEIVERS_MAX};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use venue_engine::beacon::BeaconId;
@@ -49,6 +50,8 @@ pub struct Config {
     pub http_port: u16,
     /// Attendees and assets named in the file.
     pub subjects: Vec<ConfiguredSubject>,
+    /// Receivers of other makers.
+    pub foreign: Vec<Foreign>,
 }
 
 /// Listening with adapters of this machine.
@@ -174,6 +177,7 @@ fn read(root: &Table<'_, '_>) -> Option<Config> {
         http_address: http.text("address", "127.0.0.1"),
         http_port: http.integer("port", 0..=65_535, 8_080) as u16,
         subjects: read_subjects(root),
+        foreign: read_foreign(root),
     };
     [gateway, bluetooth, engine, offers, http].into_iter().for_each(Section::close);
     root.refuse_unknown_keys();
@@ -270,6 +274,27 @@ fn read_subjects(root: &Table<'_, '_>) -> Vec<ConfiguredSubject> {
         }
     }
     subjects
+}
+
+fn read_foreign(root: &Table<'_, '_>) -> Vec<Foreign> {
+    let tables = root.tables("receiver");
+    if tables.len() > RECEIVERS_MAX {
+        root.fault("receiver", format_args!("more than {RECEIVERS_MAX} receivers; a venue has no more"));
+        return Vec::new();
+    }
+    let read = tables.into_iter().filter_map(|table| {
+        let dialect = table.required_text("dialect").and_then(|text| match text.parse() {
+            Ok(dialect) => Some(dialect),
+            Err(why) => {
+                table.fault("dialect", format_args!("\"{text}\" is no dialect: {why}"));
+                None
+            }
+        });
+        let (gateway, receiver) = (table.required_text("gateway"), table.required_text("receiver"));
+        table.refuse_unknown_keys();
+        Some(Foreign { dialect: dialect?, gateway: gateway?, receiver: receiver? })
+    });
+    read.collect()
 }
 
 fn topic_level(section: &Section<'_, '_>, key: &'static str, default: &str) -> String {

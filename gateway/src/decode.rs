@@ -2,6 +2,7 @@
 //!
 //! In: one JSON object a line with `ad`. Out: one line for each, the same object with `structures`, `frames`,
 //! `device_class`, `device_class_evidence` and `refused` behind its own keys, which stay as they were written.
+//! A line may carry `key`, the 128-bit key of sealed BTHome readings in hex, with `address`, the sender's.
 //! It refuses nothing silently: a line that is no such object comes out as an object that says why.
 
 mod line;
@@ -11,7 +12,9 @@ use line::Members;
 use shape::{List, Object};
 use std::io::{self, BufRead, Read, Write};
 use venue_engine::advert::{PAYLOAD_LEN_MAX, Refusal, structures};
-use venue_engine::beacon::{self, Finding, Guess};
+use venue_engine::beacon::bthome::BtHome;
+use venue_engine::beacon::{self, Finding, Frame, Guess};
+use venue_engine::cipher::Key;
 
 /// Longest line read: the longest payload in hex, and as much again and more for the other keys. The rest
 /// of a longer line is passed over, and the line refused.
@@ -89,8 +92,35 @@ fn decode_line(line: &[u8], payload: &mut Vec<u8>, out: &mut String) -> Result<u
         out.push(',');
     });
     let ad = members.filter(|member| member.key == "ad").last().ok_or("no key `ad` with the advertising data")?;
-    read_hex(ad.value, payload)?;
-    Ok(describe(payload, out))
+    read_hex("ad", ad.value, payload)?;
+    let opener = Opener::of(members)?;
+    Ok(describe(payload, opener, out))
+}
+
+/// What opens sealed readings.
+#[derive(Clone, Copy)]
+struct Opener {
+    key: Key,
+    sent_from: Option<[u8; 6]>,
+}
+
+impl Opener {
+    /// From `key` and `address`, where a line has a key.
+    fn of(members: Members<'_>) -> Result<Option<Self>, String> {
+        let Some(key) = members.filter(|member| member.key == "key").last() else { return Ok(None) };
+        let mut bytes = Vec::new();
+        read_hex("key", key.value, &mut bytes)?;
+        let key = <[u8; 16]>::try_from(&*bytes).map_err(|_| "`key` is not 16 bytes")?;
+        let address = members.filter(|member| member.key == "address").last();
+        let sent_from = match address {
+            Some(address) => {
+                read_hex("address", &address.value.replace(':', ""), &mut bytes)?;
+                Some(<[u8; 6]>::try_from(&*bytes).map_err(|_| "`address` is not 6 bytes")?)
+            }
+            None => None,
+        };
+        Ok(Some(Self { key: Key(key), sent_from }))
+    }
 }
 
 /// Ends an object that says why a line was refused.
@@ -106,7 +136,7 @@ fn refuse_line(why: &str, out: &mut String) {
 }
 
 /// Appends the keys this command adds, and the end of the object.
-fn describe(payload: &[u8], out: &mut String) -> u64 {
+fn describe(payload: &[u8], opener: Option<Opener>, out: &mut String) -> u64 {
     out.push_str("\"structures\":");
     let mut list = List::open(out);
     structures(payload).flatten().for_each(|structure| shape::structure(&structure, list.object()));
@@ -118,7 +148,12 @@ fn describe(payload: &[u8], out: &mut String) -> u64 {
         Finding::Frame(frame) => {
             frames += 1;
             guess.weigh(frame.class());
-            shape::frame(&frame, list.object());
+            match (frame, opener) {
+                (Frame::BtHome(sealed), Some(opener)) if sealed.encrypted => {
+                    refused.extend(write_opened(sealed, opener, list.object()));
+                }
+                _ => shape::frame(&frame, list.object()),
+            }
         }
         Finding::Hint(class, evidence) => guess.weigh((class, evidence)),
         Finding::Refused(refusal) => refused.push(refusal),
@@ -139,6 +174,25 @@ fn describe(payload: &[u8], out: &mut String) -> u64 {
     frames
 }
 
+/// Writes sealed readings as what they hold, or as sealed; what was wrong, if anything.
+fn write_opened(sealed: BtHome<'_>, opener: Opener, object: Object<'_>) -> Option<Refusal> {
+    let refuse = |why| Some(Refusal { at: 0, format: Some("bthome"), why });
+    let Some(plain) = sealed.open(opener.key, opener.sent_from) else {
+        shape::frame(&Frame::BtHome(sealed), object);
+        return refuse("the key and the address do not open it");
+    };
+    match sealed.with_objects(&plain) {
+        Ok((frame, rest)) => {
+            shape::frame(&Frame::BtHome(frame), object);
+            rest
+        }
+        Err(refusal) => {
+            shape::frame(&Frame::BtHome(sealed), object);
+            refuse(refusal.why)
+        }
+    }
+}
+
 fn refusal_shape(refusal: &Refusal, mut object: Object<'_>) {
     object.number("at", refusal.at);
     if let Some(format) = refusal.format {
@@ -149,23 +203,23 @@ fn refusal_shape(refusal: &Refusal, mut object: Object<'_>) {
 }
 
 /// The bytes of a JSON text of hex digits, quotes and all.
-fn read_hex(value: &str, payload: &mut Vec<u8>) -> Result<(), String> {
+fn read_hex(key: &str, value: &str, payload: &mut Vec<u8>) -> Result<(), String> {
     let digits = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    let digits = digits.ok_or("`ad` is no text")?.as_bytes();
+    let digits = digits.ok_or_else(|| format!("`{key}` is no text"))?.as_bytes();
     let (pairs, odd) = digits.as_chunks::<2>();
     if pairs.len() > PAYLOAD_LEN_MAX {
-        return Err(format!("`ad` is longer than {PAYLOAD_LEN_MAX} bytes"));
+        return Err(format!("`{key}` is longer than {PAYLOAD_LEN_MAX} bytes"));
     }
     let nibble = |digit: u8| char::from(digit).to_digit(16).map(|value| value as u8);
     payload.clear();
     for pair in pairs {
         let (high, low) = (nibble(pair[0]), nibble(pair[1]));
         let (Some(high), Some(low)) = (high, low) else {
-            return Err(format!("`ad` is not hex from byte {} on", payload.len()));
+            return Err(format!("`{key}` is not hex from byte {} on", payload.len()));
         };
         payload.push(high << 4 | low);
     }
-    if odd.is_empty() { Ok(()) } else { Err("`ad` has half a byte at its end".to_owned()) }
+    if odd.is_empty() { Ok(()) } else { Err(format!("`{key}` has half a byte at its end")) }
 }
 
 #[cfg(test)]

@@ -197,7 +197,13 @@ impl Session {
         }
         if config.mqtt.hub {
             let (host, port) = self.broker.clone();
-            let hub = HubConfig { host, port, mqtt: config.mqtt.clone(), gateway: config.gateway.clone() };
+            let hub = HubConfig {
+                host,
+                port,
+                mqtt: config.mqtt.clone(),
+                gateway: config.gateway.clone(),
+                foreign: config.foreign.clone(),
+            };
             let engine = self.engine.counted(self.radios.add(radio::source::BOARDS, "mqtt"));
             let ear = hub::run(hub, venue.clone(), engine, self.shutdown.subscribe());
             self.tasks.push(self.runtime.spawn(ear));

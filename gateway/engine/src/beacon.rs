@@ -24,7 +24,7 @@ pub mod wristband;
 
 use crate::advert::{Refusal, structures};
 pub use class::{DeviceClass, Guess};
-pub use id::{BeaconId, Hex, Uuid};
+pub use id::{BeaconId, EID_EXPONENT_MAX, Hex, Uuid};
 
 /// AD type of manufacturer-specific data (Assigned Numbers 2.3).
 pub const MANUFACTURER_DATA: u8 = 0xff;
@@ -146,6 +146,8 @@ pub enum Finding<'a> {
 pub struct Heard {
     /// The identity stated, if any.
     pub id: Option<BeaconId>,
+    /// The ephemeral identifier, if any.
+    pub eid: Option<[u8; 8]>,
     /// Strength at 1 m as the beacon states it.
     pub measured_power_dbm: Option<i8>,
     /// A guess at what kind of device it is.
@@ -155,10 +157,13 @@ pub struct Heard {
 /// Reads what the engine needs from advertising data: the first identity with its power, else the first
 /// power, and the strongest evidence of the class.
 pub fn hear(payload: &[u8]) -> Heard {
-    let (mut id, mut measured_power_dbm, mut guess) = (None, None, Guess::default());
+    let (mut id, mut eid, mut measured_power_dbm, mut guess) = (None, None, None, Guess::default());
     read(payload, |finding| match finding {
         Finding::Frame(frame) => {
             guess.weigh(frame.class());
+            if let Frame::EddystoneEid(frame) = frame {
+                eid = eid.or(Some(frame.eid));
+            }
             if id.is_none() {
                 id = frame.id();
                 if id.is_some() || measured_power_dbm.is_none() {
@@ -169,7 +174,7 @@ pub fn hear(payload: &[u8]) -> Heard {
         Finding::Hint(class, evidence) => guess.weigh((class, evidence)),
         Finding::Refused(_) => {}
     });
-    Heard { id, measured_power_dbm, class: guess.class }
+    Heard { id, eid, measured_power_dbm, class: guess.class }
 }
 
 /// Reads advertising data and tells `found` everything in it, in the order of the bytes.

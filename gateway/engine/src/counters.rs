@@ -17,6 +17,8 @@ pub struct Counters {
     pub unknown_receiver: u64,
     /// The registry was full.
     pub registry_full: u64,
+    /// Not looked up among the keys of changing beacons, because strangers had spent the budget.
+    pub lookups_shed: u64,
     /// Let go before its time because too much waited to be put in order.
     pub released_early: u64,
     /// Probes at queues that were not taken because there were too many.
@@ -35,6 +37,7 @@ impl Counters {
             ("devices-full", self.devices_full),
             ("unknown-receiver", self.unknown_receiver),
             ("registry-full", self.registry_full),
+            ("lookups-shed", self.lookups_shed),
             ("released-early", self.released_early),
             ("probes-refused", self.probes_refused),
             ("anchors-unused", self.anchors_unused),

@@ -364,6 +364,7 @@ impl Engine {
     }
 
     fn report(&mut self, at: Timestamp, outputs: &mut Vec<Output>) {
+        self.counters.lookups_shed = self.identity.lookups_shed();
         let people = self.counts.report(at, self.penetration, self.settings.penetration_cv);
         outputs.extend(people.into_iter().map(Output::People));
         self.report_queues(at, outputs);

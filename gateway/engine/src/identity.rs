@@ -3,7 +3,10 @@
 //! In: adverts with raw addresses. Out: sightings that carry either the key of a registered subject or a
 //! keyed hash of the address. It lets no address out (invariant 5): the hash key lives in memory, is
 //! replaced each epoch by a one-way step, and the one before is kept only until devices heard under it
-//! have either been heard again or gone. It never links two addresses.
+//! have either been heard again or gone. It never links two addresses, but of those whose key was registered.
+
+pub mod ephemeral;
+pub mod resolvable;
 
 use crate::advert::{Address, AddressType, Advert};
 use crate::beacon::{self, BeaconId, DeviceClass, Heard};
@@ -13,6 +16,7 @@ use crate::reorder::Timed;
 use crate::settings::Settings;
 use crate::time::{Duration, Timestamp};
 use crate::venue::ReceiverId;
+use ephemeral::EidKey;
 use siphasher::sip::SipHasher24;
 use siphasher::sip128::{Hasher128, SipHasher24 as SipHasher128};
 use std::collections::BTreeMap;
@@ -71,6 +75,8 @@ pub struct Identity {
     name_key: [u8; 16],
     epochs: Epochs,
     beacons: BTreeMap<BeaconId, DeviceKey>,
+    ephemeral: ephemeral::Resolver,
+    resolvable: resolvable::Resolver,
     subjects: BTreeMap<DeviceKey, Subject>,
     tracked: usize,
     track_all: bool,
@@ -84,6 +90,8 @@ impl Identity {
             name_key: derive(&[0; 16], b"subject names", &root),
             epochs: Epochs::new(derive(&[0; 16], b"address hash", &root), settings),
             beacons: BTreeMap::new(),
+            ephemeral: ephemeral::Resolver::default(),
+            resolvable: resolvable::Resolver::default(),
             subjects: BTreeMap::new(),
             tracked: 0,
             track_all: settings.track_all,
@@ -96,7 +104,19 @@ impl Identity {
         if !self.subjects.contains_key(&key) && self.subjects.len() >= SUBJECTS_MAX {
             return false;
         }
-        self.beacons.insert(registration.beacon, key);
+        let taken = match registration.beacon {
+            BeaconId::EidKey { key: secret, exponent, offset_s } => {
+                self.ephemeral.register(EidKey { key: secret, exponent, offset_s }, key)
+            }
+            BeaconId::Irk { key: secret } => self.resolvable.register(secret, key),
+            stated => {
+                self.beacons.insert(stated, key);
+                true
+            }
+        };
+        if !taken {
+            return false;
+        }
         self.subjects.insert(key, Subject { who: registration.who.clone(), kind: Some(registration.kind) });
         true
     }
@@ -105,6 +125,8 @@ impl Identity {
     pub fn forget(&mut self, who: &str) -> Option<DeviceKey> {
         let key = self.key_of_name(who);
         self.beacons.retain(|_, subject| *subject != key);
+        self.ephemeral.forget(key);
+        self.resolvable.forget(key);
         self.subjects.remove(&key).map(|_| key)
     }
 
@@ -116,7 +138,8 @@ impl Identity {
     /// Turns an advert into a sighting; the address goes no further.
     pub fn sight(&mut self, advert: &Advert<'_>) -> Sighting {
         let heard = beacon::hear(advert.payload);
-        let (key, previous_key, followed) = match heard.id.and_then(|id| self.followed_key(id)) {
+        let stated = heard.id.and_then(|id| self.followed_key(id));
+        let (key, previous_key, followed) = match stated.or_else(|| self.recognise(&heard, advert.address, advert.at)) {
             Some(key) => (key, None, true),
             None => {
                 let (key, previous) = self.epochs.hash(advert.address, advert.at);
@@ -138,13 +161,38 @@ impl Identity {
         let heard = beacon::hear(payload);
         match source {
             Source::Address(address) => self.sight(&Advert { at, receiver, address, rssi_dbm, channel: None, payload }),
-            Source::Hash(hash) => sighting(at, receiver, DeviceKey(hash), rssi_dbm, &heard),
+            Source::Hash(hash) => {
+                let known = heard.eid.and_then(|eid| self.ephemeral_key(eid, at));
+                let key = known.unwrap_or(DeviceKey(hash));
+                Sighting { followed: known.is_some(), ..sighting(at, receiver, key, rssi_dbm, &heard) }
+            }
             Source::Beacon(id) => {
                 let known = self.followed_key(id);
                 let key = known.unwrap_or_else(|| self.key_of_name(&id.to_string()));
                 Sighting { followed: known.is_some(), ..sighting(at, receiver, key, rssi_dbm, &heard) }
             }
         }
+    }
+
+    /// Adverts that were not looked up among the keys, because strangers had spent the budget.
+    pub fn lookups_shed(&self) -> u64 {
+        self.ephemeral.shed + self.resolvable.shed
+    }
+
+    /// The subject whose key made the identifier or the address.
+    fn recognise(&mut self, heard: &Heard, address: Address, at: Timestamp) -> Option<DeviceKey> {
+        if let Some(key) = heard.eid.and_then(|eid| self.ephemeral_key(eid, at)) {
+            return Some(key);
+        }
+        if !self.resolvable.knows(address) {
+            return None;
+        }
+        let (hash, _) = self.epochs.hash(address, at);
+        self.resolvable.resolve(address, hash.0, self.epochs.number.unwrap_or(0), at)
+    }
+
+    fn ephemeral_key(&mut self, eid: [u8; 8], at: Timestamp) -> Option<DeviceKey> {
+        (!self.ephemeral.is_empty()).then(|| self.ephemeral.resolve(eid, at))?
     }
 
     fn followed_key(&mut self, id: BeaconId) -> Option<DeviceKey> {
@@ -239,6 +287,7 @@ fn derive(key: &[u8; 16], purpose: &[u8], input: &[u8]) -> [u8; 16] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cipher::Key;
 
     fn address(last: u8) -> Address {
         Address { bytes: [0xc0, 0xff, 0xee, 0, 0, last], kind: AddressType::Random }
@@ -250,6 +299,49 @@ mod tests {
 
     fn minutes(minutes: i64) -> Timestamp {
         Timestamp::from_micros(minutes * 60_000_000)
+    }
+
+    fn registered(beacon: &str) -> Identity {
+        let mut identity = Identity::new(&Settings::default());
+        let beacon = beacon.parse().expect("a beacon");
+        let (at, who) = (minutes(0), "ann".into());
+        assert!(identity.register(&Registration { at, who, kind: SubjectKind::Attendee, beacon }));
+        identity
+    }
+
+    fn sight(identity: &mut Identity, bytes: [u8; 6], payload: &[u8]) -> Sighting {
+        let address = Address { bytes, kind: AddressType::Random };
+        let (at, receiver) = (minutes(1), ReceiverId(0));
+        identity.sight(&Advert { at, receiver, address, rssi_dbm: None, channel: None, payload })
+    }
+
+    /// The address of Core 5.4, Vol 3 Part H, D.7, and another.
+    #[test]
+    fn a_registered_phone_is_known_by_its_address_until_it_is_forgotten() {
+        let mut identity = registered("irk:ec0234a357c8ad05341010a60a397d9b");
+        let (hers, not_hers) = ([0x70, 0x81, 0x94, 0x0d, 0xfb, 0xaa], [0x70, 0x81, 0x94, 0x0d, 0xfb, 0xab]);
+        let sighting = sight(&mut identity, hers, &[]);
+        assert!(sighting.followed);
+        assert_eq!(identity.subject(sighting.key).map(|subject| &*subject.who), Some("ann"));
+        assert!(!sight(&mut identity, not_hers, &[]).followed);
+        identity.forget("ann");
+        assert!(!sight(&mut identity, hers, &[]).followed);
+    }
+
+    #[test]
+    fn a_registered_beacon_is_known_by_its_ephemeral_identifier() {
+        let mut identity = registered("eid:000102030405060708090a0b0c0d0e0f:9");
+        let key = Key(std::array::from_fn(|place| place as u8));
+        let mut payload = vec![0x0d, 0x16, 0xaa, 0xfe, 0x30, 0xee];
+        payload.extend(ephemeral::eid(key, 9, 60));
+        let sighting = sight(&mut identity, [1; 6], &payload);
+        assert!(sighting.followed && identity.subject(sighting.key).is_some());
+        assert_eq!(sighting.measured_power_dbm, Some(-59));
+        // A board that hashed the address has not hidden the identifier.
+        let from_board = identity.sight_from_board(minutes(1), ReceiverId(0), Source::Hash(7), None, &payload);
+        assert!(from_board.followed && from_board.key == sighting.key);
+        payload[13] ^= 1;
+        assert!(!sight(&mut identity, [1; 6], &payload).followed);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //!   plan is validated once; after that no name or polygon can be wrong.
 //! - [`recording`], [`advert`], [`beacon`]: bytes from the air, parsed once. They refuse what is not exactly
 //!   what its format says, and never panic.
+//! - [`cipher`]: the one block cipher of beacons and phones.
 //! - [`identity`]: raw addresses end here. What goes on carries a keyed hash or a registered name.
 //! - [`reorder`]: late things are put in their place, or counted as too late.
 //! - [`devices`], [`locate`]: who is alive, and where; [`radio_map`], [`grid`]: where the followed ones are.
@@ -35,6 +36,8 @@ pub mod recording;
 pub mod advert;
 
 pub mod beacon;
+
+pub mod cipher;
 
 pub mod identity;
 

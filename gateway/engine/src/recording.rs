@@ -176,7 +176,8 @@ pub fn parse_address(text: &str, kind: AddressType) -> Option<Address> {
 
 fn source_of(raw: &Raw<'_>) -> Result<Source, Refusal> {
     if let Some(who) = &raw.who {
-        return who.parse().map(Source::Beacon).map_err(|_| Refusal::BadAddress);
+        let stated = who.parse().ok().filter(|id: &BeaconId| !id.is_key());
+        return stated.map(Source::Beacon).ok_or(Refusal::BadAddress);
     }
     let text = raw.address.as_deref().ok_or(Refusal::BadAddress)?;
     if let Some(hash) = text.strip_prefix('~') {

@@ -70,6 +70,11 @@ impl Object<'_> {
         }
     }
 
+    /// A number, or nothing at all.
+    pub fn known(&mut self, key: &str, value: Option<impl Display>) {
+        value.into_iter().for_each(|value| self.number(key, value));
+    }
+
     /// A text.
     pub fn text(&mut self, key: &str, value: &str) {
         self.key(key);
@@ -220,6 +225,9 @@ fn bthome(frame: BtHome<'_>, object: &mut Object<'_>) {
     if frame.encrypted {
         object.maybe("counter", frame.counter);
     }
+    if frame.address.is_some() {
+        mac("address", frame.address, object);
+    }
     object.key("objects");
     let mut list = List::open(object.out);
     frame.objects().for_each(|reading| bthome_reading(&reading, list.object()));
@@ -237,6 +245,7 @@ fn bthome_reading(reading: &Reading<'_>, mut object: Object<'_>) {
             object.text("value", value);
             object.number("steps", steps);
         }
+        Value::Unknown => object.number("value", "null"),
         Value::Raw(bytes) => object.plain("value", Hex(bytes)),
         Value::Version(parts) => {
             let parts: Vec<String> = parts.iter().rev().map(u8::to_string).collect();
@@ -253,14 +262,35 @@ fn bthome_reading(reading: &Reading<'_>, mut object: Object<'_>) {
 /// Only what the frame carries.
 fn minew(frame: &Minew<'_>, object: &mut Object<'_>) {
     object.text("kind", frame.kind);
-    frame.battery_percent.into_iter().for_each(|value| object.number("battery_percent", value));
-    frame.temperature_c.into_iter().for_each(|value| object.number("temperature_c", value));
-    frame.humidity_percent.into_iter().for_each(|value| object.number("humidity_percent", value));
-    if let Some([x, y, z]) = frame.acceleration_g {
-        object.number("acceleration_g", format_args!("[{x},{y},{z}]"));
+    object.known("battery_percent", frame.battery_percent);
+    object.known("battery_mv", frame.battery_mv);
+    object.known("temperature_c", frame.temperature_c);
+    object.known("humidity_percent", frame.humidity_percent);
+    object.known("pressure_pa", frame.pressure_pa);
+    object.known("illuminance_lux", frame.illuminance_lux);
+    for (key, axes) in [("acceleration_g", frame.acceleration_g), ("rotation_dps", frame.rotation_dps)] {
+        if let Some([x, y, z]) = axes {
+            object.number(key, format_args!("[{x},{y},{z}]"));
+        }
     }
-    frame.tvoc_ppb.into_iter().for_each(|value| object.number("tvoc_ppb", value));
-    frame.detected.into_iter().for_each(|value| object.number("detected", value));
+    object.known("tvoc_ppb", frame.tvoc_ppb);
+    object.known("distance_mm", frame.distance_mm);
+    if let Some([entered, left]) = frame.passages {
+        object.number("entered", entered);
+        object.number("left", left);
+    }
+    object.known("occupants", frame.occupants);
+    object.known("occupied", frame.occupied);
+    object.known("moving", frame.moving);
+    if let Some([first, second]) = frame.buttons {
+        object.number("buttons", format_args!("[{first},{second}]"));
+    }
+    object.known("detected", frame.detected);
+    object.known("opened", frame.opened);
+    object.known("tx_power_dbm", frame.tx_power_dbm);
+    if let Some([major, minor, patch]) = frame.firmware {
+        object.plain("firmware", format_args!("{major}.{minor}.{patch}"));
+    }
     frame.name.into_iter().for_each(|name| object.text("name", &String::from_utf8_lossy(name)));
     if frame.mac.is_some() {
         mac("mac", frame.mac, object);
@@ -293,12 +323,12 @@ fn kontakt(frame: &Kontakt<'_>, object: &mut Object<'_>) {
 /// Only what the packet carries.
 fn kontakt_telemetry(readings: &Telemetry, object: &mut Object<'_>) {
     object.text("packet", "telemetry");
-    readings.battery_percent.into_iter().for_each(|value| object.number("battery_percent", value));
-    readings.temperature_c.into_iter().for_each(|value| object.number("temperature_c", value));
-    readings.humidity_percent.into_iter().for_each(|value| object.number("humidity_percent", value));
-    readings.light_percent.into_iter().for_each(|value| object.number("light_percent", value));
-    readings.still_s.into_iter().for_each(|value| object.number("still_s", value));
-    readings.clock_s.into_iter().for_each(|value| object.number("clock_s", value));
+    object.known("battery_percent", readings.battery_percent);
+    object.known("temperature_c", readings.temperature_c);
+    object.known("humidity_percent", readings.humidity_percent);
+    object.known("light_percent", readings.light_percent);
+    object.known("still_s", readings.still_s);
+    object.known("clock_s", readings.clock_s);
 }
 
 fn wristband(frame: &Wristband, object: &mut Object<'_>) {

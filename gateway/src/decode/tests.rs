@@ -95,4 +95,34 @@ fn frames_have_the_fields_of_their_format() {
     }
 }
 
+/// Frames others published, each with its source, and the fields they hold.
+#[test]
+fn published_frames_have_the_fields_published_with_them() {
+    for line in include_str!("tests/frames.jsonl").lines() {
+        let expected: Value = serde_json::from_str(line).expect(line);
+        let found = decode(line.replace("\"frames\"", "\"expected\"").as_bytes()).remove(0);
+        assert_eq!((&found["frames"], &found["refused"]), (&expected["frames"], &json!([])), "{}", expected["id"]);
+    }
+}
+
+#[test]
+fn sealed_readings_open_with_key_and_address_only() {
+    let ad = "1216d2fc41a47266c95f730011223378237214";
+    let line = |more: &str| decode(format!("{{\"ad\":\"{ad}\"{more}}}").as_bytes()).remove(0);
+    let sealed = line("");
+    assert_eq!((&sealed["frames"][0]["objects"], &sealed["refused"]), (&json!([]), &json!([])));
+    let key = r#","key":"231d39c1d7cc1ab1aee224cd096db932""#;
+    let open = line(&format!(r#"{key},"address":"54:48:e6:8f:80:a5""#));
+    assert_eq!(open["frames"][0]["objects"][1]["value"], 50.55);
+    for (more, why) in [
+        (key.to_owned(), "the key and the address do not open it"),
+        (format!(r#"{key},"address":"54:48:e6:8f:80:a6""#), "the key and the address do not open it"),
+        (r#","key":"00""#.to_owned(), "`key` is not 16 bytes"),
+        (r#","key":7"#.to_owned(), "`key` is no text"),
+        (format!(r#"{key},"address":"54""#), "`address` is not 6 bytes"),
+    ] {
+        assert_eq!(line(&more)["refused"][0]["why"], why);
+    }
+}
+
 mod vectors;

@@ -1,18 +1,19 @@
 //! The hub's ear: adverts that receiving boards publish for this venue.
 //!
-//! In: batches on `gateway/{gateway}/adverts`. Out: adverts for the engine; what was refused is counted by
+//! In: batches on `gateway/{gateway}/adverts`, and what receivers of other makers publish. Out: adverts for the engine; what was refused is counted by
 //! reason. It takes QoS 1 and acknowledges on arrival: adverts are worth little later, and a board keeps
 //! its own buffer. It refuses its own board's topic, which is not an echo chamber.
 
 use crate::config::Mqtt;
 use crate::mqtt::topics::Topic;
 use crate::radio::boards;
+use crate::radio::receivers::{self, Dialect, Foreign};
 use crate::runtime::EngineHandle;
 use rumqttc::NetworkOptions;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::Packet;
 use rumqttc::v5::{AsyncClient, Event, EventLoop, MqttOptions};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -36,6 +37,8 @@ pub struct HubConfig {
     pub mqtt: Mqtt,
     /// This board.
     pub gateway: String,
+    /// Receivers of other makers whose adverts are taken as well.
+    pub foreign: Vec<Foreign>,
 }
 
 /// Listens until told to stop, connecting anew as often as it must.
@@ -67,10 +70,16 @@ async fn listen(
 ) -> String {
     // `+` is no name, so the topic of all boards is written here and parsed like every other below.
     let topic = format!("venue/{}/gateway/+/adverts", venue.name);
-    let (client, mut events) = AsyncClient::new(options(config), 8);
+    let (client, mut events) = AsyncClient::new(options(config), 16);
     // The queue has room for it: nothing was sent before.
     if let Err(error) = client.subscribe(topic, QoS::AtLeastOnce).await {
         return error.to_string();
+    }
+    let dialects: BTreeSet<Dialect> = config.foreign.iter().map(|foreign| foreign.dialect).collect();
+    for dialect in &dialects {
+        if let Err(error) = client.subscribe(dialect.filter(), QoS::AtMostOnce).await {
+            return error.to_string();
+        }
     }
     loop {
         match next(&mut events).await {
@@ -78,7 +87,12 @@ async fn listen(
                 Some((_, Topic::GatewayAdverts { gateway })) if gateway != config.gateway => {
                     engine.adverts(boards::unpack(&payload, venue, refused));
                 }
-                _ => *refused.entry("not-a-board").or_default() += 1,
+                // Our own topics are nobody's dialect.
+                Some(_) => *refused.entry("not-a-board").or_default() += 1,
+                None => {
+                    let heard = (topic.as_str(), payload.as_slice());
+                    engine.adverts(receivers::take(&config.foreign, venue, engine.now(), heard, refused));
+                }
             },
             Ok(None) => {}
             Err(why) => return why,
@@ -88,7 +102,8 @@ async fn listen(
 
 async fn next(events: &mut EventLoop) -> Result<Option<(String, Vec<u8>)>, String> {
     match events.poll().await {
-        Ok(Event::Incoming(Packet::Publish(publish))) => {
+        // A retained message is about another time.
+        Ok(Event::Incoming(Packet::Publish(publish))) if !publish.retain => {
             let topic = String::from_utf8_lossy(&publish.topic).into_owned();
             Ok(Some((topic, publish.payload.to_vec())))
         }

@@ -10,6 +10,7 @@ pub mod capture;
 #[cfg(feature = "bluetooth")]
 pub mod central;
 pub mod hci;
+pub mod receivers;
 pub mod recording_file;
 pub mod source;
 #[cfg(feature = "bluetooth")]

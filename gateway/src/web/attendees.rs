@@ -77,7 +77,8 @@ pub(super) async fn forget(
 
 fn read_beacon(text: &str) -> Result<BeaconId, Refusal> {
     text.parse().map_err(|why| {
-        let mend = "write ibeacon:<uuid>:<major>:<minor>, eddystone:<namespace>:<instance> or altbeacon:<id>";
+        let mend = "write ibeacon:<uuid>:<major>:<minor>, eddystone:<namespace>:<instance>, altbeacon:<id>, \
+             eid:<key>:<exponent> or irk:<key>";
         Refusal::new(StatusCode::BAD_REQUEST, format!("\"{text}\" is no beacon: {why}"), mend)
     })
 }

@@ -2,12 +2,14 @@
 //!
 //! In: service data of FCD2 (version 2), 181C (version 1) or 181E (version 1, encrypted). Out: the objects,
 //! each with name, value and unit. It refuses objects that reach past the data, and reads none after one it
-//! does not know, because only the table says how long an object is. Encrypted objects stay closed: keys are
-//! no business of an advert. Source: bthome.io/format and bthome.io/v1.
+//! does not know, because only the table says how long an object is. A number the table has no word for is
+//! given as unknown. Encrypted objects stay closed until somebody who has the key opens them. Source:
+//! bthome.io/format, bthome.io/encryption and bthome.io/v1.
 
 mod objects;
 
 use crate::advert::Refusal;
+use crate::cipher::{self, Key};
 use objects::{Kind, Meaning, meaning};
 
 /// Service UUID of version 2.
@@ -31,7 +33,11 @@ pub struct BtHome<'a> {
     pub trigger_based: bool,
     /// Counter of encrypted frames.
     pub counter: Option<u32>,
+    /// The sender's address, where the frame states it.
+    pub address: Option<[u8; 6]>,
     objects: &'a [u8],
+    /// What follows the device information of an encrypted frame, and that information.
+    sealed: (&'a [u8], u8),
 }
 
 /// One reading.
@@ -60,6 +66,8 @@ pub enum Value<'a> {
     Turn(&'static str, u8),
     /// Text.
     Text(&'a str),
+    /// A number the table has no word for.
+    Unknown,
     /// Bytes without a meaning here.
     Raw(&'a [u8]),
     /// A version, least significant part first.
@@ -75,6 +83,39 @@ impl<'a> BtHome<'a> {
             rest = after;
             Some(object)
         })
+    }
+}
+
+impl BtHome<'_> {
+    /// The objects of an encrypted frame, as bytes; `None` where key or address do not fit. An address the
+    /// frame states goes before the one it was sent from, most significant byte first as it is written.
+    pub fn open(self, key: Key, sent_from: Option<[u8; 6]>) -> Option<Vec<u8>> {
+        let (body, information) = self.sealed;
+        let (objects, [c0, c1, c2, c3, check @ ..]) = body.split_last_chunk::<SEAL_LEN>()?;
+        let [a0, a1, a2, a3, a4, a5] = self.address.or(sent_from)?;
+        let (nonce, associated): (_, &[u8]) = match self.version {
+            1 => ([a0, a1, a2, a3, a4, a5, 0x1e, 0x18, *c0, *c1, *c2, *c3, 0], &[0x11]),
+            _ => ([a0, a1, a2, a3, a4, a5, 0xd2, 0xfc, information, *c0, *c1, *c2, *c3], &[]),
+        };
+        let length = if self.version == 1 { nonce.len() - 1 } else { nonce.len() };
+        cipher::open(key, nonce.get(..length)?, associated, objects, *check)
+    }
+
+    /// The frame with the objects that were opened.
+    ///
+    /// # Errors
+    /// What is wrong with the objects, at a byte counted from the first of them.
+    pub fn with_objects(self, objects: &[u8]) -> Result<(BtHome<'_>, Option<Refusal>), Refusal> {
+        let frame = BtHome {
+            version: self.version,
+            encrypted: self.encrypted,
+            trigger_based: self.trigger_based,
+            counter: self.counter,
+            address: self.address,
+            objects,
+            sealed: (&[], 0),
+        };
+        if self.version == 1 { opened(frame, objects, 0, next_v1) } else { opened(frame, objects, 0, next_v2) }
     }
 }
 
@@ -101,11 +142,14 @@ pub fn parse_v2(data: &[u8], at: usize) -> Result<(BtHome<'_>, Option<Refusal>),
     }
     let (encrypted, trigger_based) = (information & 0b001 != 0, information & 0b100 != 0);
     // Early senders put their address first and said so in bit 1.
-    let body_at = if information & 0b010 == 0 { 1 } else { 7 };
-    let Some(body) = body.get(body_at - 1..) else {
-        return Err(refuse(data.len(), "shorter than the address it announces"));
+    let (address, body, body_at) = match (information & 0b010 != 0, body.split_first_chunk::<6>()) {
+        (false, _) => (None, body, 1),
+        (true, Some(([a, b, c, d, e, f], rest))) => (Some([*f, *e, *d, *c, *b, *a]), rest, 7),
+        (true, None) => return Err(refuse(data.len(), "shorter than the address it announces")),
     };
-    let frame = BtHome { version: 2, encrypted, trigger_based, counter: None, objects: body };
+    let sealed_as = (if encrypted { body } else { &[] }, *information);
+    let frame =
+        BtHome { version: 2, encrypted, trigger_based, counter: None, address, objects: body, sealed: sealed_as };
     if encrypted { sealed(frame, body, at + body_at) } else { opened(frame, body, at + body_at, next_v2) }
 }
 
@@ -114,7 +158,9 @@ pub fn parse_v2(data: &[u8], at: usize) -> Result<(BtHome<'_>, Option<Refusal>),
 /// # Errors
 /// What is wrong, and at which byte.
 pub fn parse_v1(data: &[u8], at: usize, encrypted: bool) -> Result<(BtHome<'_>, Option<Refusal>), Refusal> {
-    let frame = BtHome { version: 1, encrypted, trigger_based: false, counter: None, objects: data };
+    let sealed_as = (if encrypted { data } else { &[] }, 0);
+    let (trigger_based, counter, address) = (false, None, None);
+    let frame = BtHome { version: 1, encrypted, trigger_based, counter, address, objects: data, sealed: sealed_as };
     if encrypted { sealed(frame, data, at) } else { opened(frame, data, at, next_v1) }
 }
 
@@ -170,6 +216,11 @@ fn next_v2(data: &[u8]) -> Result<(Object<'_>, &[u8]), Stop> {
             let (length, after) = after.split_first().ok_or(PAST_THE_END)?;
             after.split_at_checked(usize::from(*length)).ok_or(PAST_THE_END)?
         }
+        // Five bits of length count what follows the operation; the other three are reserved.
+        Kind::Command => {
+            let (length, after) = after.split_first().ok_or(PAST_THE_END)?;
+            after.split_at_checked(1 + usize::from(length & 0x1f)).ok_or(PAST_THE_END)?
+        }
         _ => after.split_at_checked(meaning.width).ok_or(PAST_THE_END)?,
     };
     let value = value_of(meaning, bytes).ok_or(Stop::Malformed("a value the table does not have"))?;
@@ -188,7 +239,7 @@ fn next_v1(data: &[u8]) -> Result<(Object<'_>, &[u8]), Stop> {
     let (identifier, bytes) = object.split_first().ok_or(Stop::Malformed("an object without identifier"))?;
     let meaning = meaning(*identifier).ok_or(Stop::Unknown)?;
     let value = match (format, meaning.kind) {
-        (0 | 1, Kind::Flag | Kind::Button | Kind::Dimmer) => value_of(meaning, bytes),
+        (0 | 1, Kind::Flag | Kind::Button | Kind::Dimmer | Kind::Command) => value_of(meaning, bytes),
         (0, _) => unsigned(bytes).map(|raw| scaled(meaning, raw)),
         (1, _) => signed(bytes).map(|raw| scaled(meaning, raw)),
         (2, _) => float(bytes).map(Value::Number),
@@ -206,13 +257,20 @@ fn value_of<'a>(meaning: &Meaning, bytes: &'a [u8]) -> Option<Value<'a>> {
         Kind::Flag => match bytes {
             [0] => Value::Flag(false),
             [1] => Value::Flag(true),
+            [_] => Value::Unknown,
             _ => return None,
         },
-        Kind::Button => Value::Event(objects::button(*bytes.first()?)?),
+        Kind::Button => objects::button(*bytes.first()?).map_or(Value::Unknown, Value::Event),
+        Kind::Command => match (objects::command(*bytes.first()?), bytes) {
+            (Some(command), [_, steps]) => Value::Turn(command, *steps),
+            (Some(command), _) => Value::Event(command),
+            (None, _) => Value::Unknown,
+        },
         Kind::Dimmer => match *bytes {
             [0, ..] => Value::Event("none"),
             [1, steps] => Value::Turn("rotate_left", steps),
             [2, steps] => Value::Turn("rotate_right", steps),
+            [_, _] => Value::Unknown,
             _ => return None,
         },
         Kind::Text => Value::Text(std::str::from_utf8(bytes).ok()?),

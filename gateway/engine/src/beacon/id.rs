@@ -1,13 +1,18 @@
-//! The identity of a stable beacon, and its text.
+//! The identity of a beacon, and its text.
 //!
 //! In: what a frame states, or text. Out: text, or the identity: `ibeacon:<uuid>:<major>:<minor>`,
-//! `eddystone:<namespace>:<instance>`, `altbeacon:<id>`, in lower-case hex. It refuses any other text, and
-//! hex of the wrong length.
+//! `eddystone:<namespace>:<instance>`, `altbeacon:<id>`, and for what changes all the time the key by which
+//! it is recognised: `eid:<key>:<exponent>[:<clock offset>]`, `irk:<key>`; all in lower-case hex. It refuses
+//! any other text, and hex of the wrong length.
 
+use crate::cipher::Key;
 use std::fmt::{self, Write};
 use std::str::FromStr;
 
-/// The identity a stable beacon states.
+/// The largest rotation exponent of Eddystone-EID: 2^15 seconds, by the specification.
+pub const EID_EXPONENT_MAX: u8 = 15;
+
+/// The identity a stable beacon states, or the key by which a changing one is recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BeaconId {
     /// Apple iBeacon.
@@ -31,6 +36,27 @@ pub enum BeaconId {
         /// 20-byte beacon id.
         id: [u8; 20],
     },
+    /// Eddystone-EID: no frame states it; its identifiers are made from it.
+    EidKey {
+        /// Identity key.
+        key: Key,
+        /// An identifier lasts two to the power of this, seconds; 15 at most.
+        exponent: u8,
+        /// The beacon's clock less Unix time, seconds.
+        offset_s: i64,
+    },
+    /// Identity resolving key of a phone or watch: its resolvable private addresses are made from it.
+    Irk {
+        /// Most significant byte first.
+        key: Key,
+    },
+}
+
+impl BeaconId {
+    /// Whether it is a secret, which no frame and no recording states.
+    pub fn is_key(&self) -> bool {
+        matches!(self, Self::EidKey { .. } | Self::Irk { .. })
+    }
 }
 
 impl fmt::Display for BeaconId {
@@ -41,12 +67,16 @@ impl fmt::Display for BeaconId {
                 write!(f, "eddystone:{}:{}", Hex(namespace), Hex(instance))
             }
             Self::AltBeacon { id } => write!(f, "altbeacon:{}", Hex(id)),
+            Self::EidKey { key, exponent, offset_s: 0 } => write!(f, "eid:{}:{exponent}", Hex(&key.0)),
+            Self::EidKey { key, exponent, offset_s } => write!(f, "eid:{}:{exponent}:{offset_s}", Hex(&key.0)),
+            Self::Irk { key } => write!(f, "irk:{}", Hex(&key.0)),
         }
     }
 }
 
 /// Why a text is no beacon identity.
-const NO_BEACON: &str = "write ibeacon:<uuid>:<major>:<minor>, eddystone:<namespace>:<instance> or altbeacon:<id>";
+const NO_BEACON: &str = "write ibeacon:<uuid>:<major>:<minor>, eddystone:<namespace>:<instance>, altbeacon:<id>, \
+     eid:<key>:<exponent>[:<clock offset, s>] or irk:<key>";
 
 impl FromStr for BeaconId {
     type Err = String;
@@ -59,6 +89,8 @@ impl FromStr for BeaconId {
                 .zip(bytes_of(instance))
                 .map(|(namespace, instance)| Self::EddystoneUid { namespace, instance }),
             [Some("altbeacon"), Some(id), None, None] => bytes_of(id).map(|id| Self::AltBeacon { id }),
+            [Some("eid"), Some(key), Some(exponent), offset_s] => eid_key(key, exponent, offset_s.unwrap_or("0")),
+            [Some("irk"), Some(key), None, None] => bytes_of(key).map(|key| Self::Irk { key: Key(key) }),
             _ => None,
         };
         id.ok_or_else(|| NO_BEACON.to_owned())
@@ -68,6 +100,14 @@ impl FromStr for BeaconId {
 fn ibeacon(uuid: &str, major: &str, minor: &str) -> Option<BeaconId> {
     let uuid = bytes_of(&uuid.replace('-', ""))?;
     Some(BeaconId::IBeacon { uuid, major: number(major)?, minor: number(minor)? })
+}
+
+fn eid_key(key: &str, exponent: &str, offset_s: &str) -> Option<BeaconId> {
+    let exponent = u8::try_from(number(exponent)?).ok().filter(|exponent| *exponent <= EID_EXPONENT_MAX)?;
+    let offset_s: i64 = offset_s.parse().ok()?;
+    // Beacons count seconds in 32 bits.
+    let offset_s = Some(offset_s).filter(|offset_s| offset_s.unsigned_abs() <= u64::from(u32::MAX))?;
+    Some(BeaconId::EidKey { key: Key(bytes_of(key)?), exponent, offset_s })
 }
 
 /// Digits only: no sign, so that each identity has one text.
@@ -126,6 +166,9 @@ mod tests {
             "ibeacon:e2c56db5-dffb-48d2-b060-d0f5a71096e0:1:65535",
             "eddystone:0102030405060708090a:0b0c0d0e0f10",
             "altbeacon:0102030405060708090a0b0c0d0e0f1011121314",
+            "eid:000102030405060708090a0b0c0d0e0f:10",
+            "eid:000102030405060708090a0b0c0d0e0f:0:-1763700000",
+            "irk:ec0234a357c8ad05341010a60a397d9b",
         ] {
             assert_eq!(text.parse::<BeaconId>().map(|id| id.to_string()).as_deref(), Ok(text));
             let upper = text.split_once(':').map(|(format, id)| format!("{format}:{}", id.to_uppercase()));
@@ -146,6 +189,12 @@ mod tests {
             "ibeacon:\u{e9}2c56db5dffb48d2b060d0f5a71096e:1:2",
             "eddystone:0102030405060708090a:0b0c0d0e0f",
             "altbeacon:01",
+            "eid:000102030405060708090a0b0c0d0e0f",
+            "eid:000102030405060708090a0b0c0d0e0f:16",
+            "eid:000102030405060708090a0b0c0d0e0f:9:x",
+            "eid:000102030405060708090a0b0c0d0e0f:9:99999999999",
+            "irk:ec0234a357c8ad05341010a60a397d",
+            "irk:ec0234a357c8ad05341010a60a397d9b:1",
             "beacon:0102030405060708090a0b0c0d0e0f1011121314",
         ] {
             assert!(text.parse::<BeaconId>().is_err(), "{text}");

@@ -1,6 +1,7 @@
 //! Literal frames from the specifications and from public test vectors, and every way to break them.
 
 use super::*;
+use crate::cipher::Key;
 
 /// Whole advertising data in hex, and the formats it holds. Sources: each format's specification; for
 /// telemetry of Minew and Find Hub reelyActive advlib's test vectors, for Kontakt.io developer.kontakt.io.
@@ -275,7 +276,15 @@ fn bthome_objects_in_their_units() {
     assert_eq!(v2("403a80"), "button=Event(\"hold_press\") ");
     assert_eq!(v2("403c0103"), "dimmer=Turn(\"rotate_left\", 3) ");
     assert_eq!(v2("402001"), "moisture=Flag(true) ");
-    assert_eq!(v2("402002"), "refused");
+    // The length is known though the number has no word.
+    assert_eq!(v2("402002"), "moisture=Unknown ");
+    assert_eq!(v2("403a77"), "button=Unknown ");
+    assert_eq!(v2("403a81"), "button=Event(\"hold_release\") ");
+    assert_eq!(v2("403a013afe"), "button=Event(\"press\") , button=Event(\"hold_press\") ");
+    assert_eq!(v2("403b0002"), "command=Event(\"toggle\") ");
+    assert_eq!(v2("403b010305"), "command=Turn(\"step_up\", 5) ");
+    assert_eq!(v2("403b01"), "refused");
+    assert_eq!(v2("406507"), "settings_revision=Whole(7) ");
     assert_eq!(v2("40530548656c6c6f"), "text=Text(\"Hello\") ");
     assert_eq!(v2("405302ff"), "refused");
     assert_eq!(v2("40f100010204"), "firmware_version=Version([0, 1, 2, 4]) ");
@@ -287,6 +296,23 @@ fn bthome_objects_in_their_units() {
     assert_eq!(v1("020009020161"), "packet_id=Whole(9) , battery=Whole(97) %");
     assert_eq!(v1("021100"), "opening=Flag(false) ");
     assert_eq!(v1("86a5808fe64854"), "mac=Raw([165, 128, 143, 230, 72, 84]) ");
+}
+
+/// The example of bthome.io/encryption, and one of a Shelly door sensor that states its address.
+#[test]
+fn bthome_opens_with_its_key_only() {
+    let open = |hex: &str, key: u128, sent_from| {
+        let data = bytes(hex);
+        let (frame, _) = bthome::parse_v2(&data, 0).expect("a frame");
+        frame.open(Key(key.to_be_bytes()), sent_from)
+    };
+    let (key, from) = (0x231d_39c1_d7cc_1ab1_aee2_24cd_096d_b932, Some([0x54, 0x48, 0xe6, 0x8f, 0x80, 0xa5]));
+    let example = "41a47266c95f730011223378237214";
+    assert_eq!(open(example, key, from), Some(bytes("02ca0903bf13")));
+    assert_eq!(open(example, key, None), None);
+    assert_eq!(open(example, key + 1, from), None);
+    let stated = "43a5808fe64854f196c06ffb4900112233f08ecbde";
+    assert_eq!(open(stated, key, None), Some(bytes("02ca0903bf13")));
 }
 
 #[test]

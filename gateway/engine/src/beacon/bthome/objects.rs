@@ -14,6 +14,8 @@ pub enum Kind {
     Flag,
     /// A press of a button.
     Button,
+    /// A command: a length, what to do, and how far.
+    Command,
     /// A turn of a dimmer.
     Dimmer,
     /// Text behind its length.
@@ -58,7 +60,7 @@ const fn other(name: &'static str, width: usize, kind: Kind) -> Meaning {
 }
 
 /// The tables, in the order of identifiers.
-static OBJECTS: [(u8, Meaning); 93] = [
+static OBJECTS: [(u8, Meaning); 95] = [
     (0x00, unsigned("packet_id", "", 1, 1)),
     (0x01, unsigned("battery", "%", 1, 1)),
     (0x02, signed("temperature", "°C", 2, 100)),
@@ -108,6 +110,7 @@ static OBJECTS: [(u8, Meaning); 93] = [
     (0x2e, unsigned("humidity", "%", 1, 1)),
     (0x2f, unsigned("moisture", "%", 1, 1)),
     (0x3a, other("button", 1, Kind::Button)),
+    (0x3b, other("command", 0, Kind::Command)),
     (0x3c, other("dimmer", 2, Kind::Dimmer)),
     (0x3d, unsigned("count", "", 2, 1)),
     (0x3e, unsigned("count", "", 4, 1)),
@@ -149,6 +152,7 @@ static OBJECTS: [(u8, Meaning); 93] = [
     (0x62, signed("speed", "m/s", 4, 1_000_000)),
     (0x63, signed("acceleration", "m/s²", 4, 1_000_000)),
     (0x64, unsigned("light_level", "", 1, 1)),
+    (0x65, unsigned("settings_revision", "", 1, 1)),
     (0xf0, unsigned("device_type", "", 2, 1)),
     (0xf1, other("firmware_version", 4, Kind::Version)),
     (0xf2, other("firmware_version", 3, Kind::Version)),
@@ -170,7 +174,21 @@ pub fn button(event: u8) -> Option<&'static str> {
         0x04 => "long_press",
         0x05 => "long_double_press",
         0x06 => "long_triple_press",
-        0x80 => "hold_press",
+        // The table's number, and the one Shelly's buttons send ("Shelly BLU Button1", developer pages).
+        0x80 | 0xfe => "hold_press",
+        0x81 => "hold_release",
+        _ => return None,
+    })
+}
+
+/// What a command says; `None` where the table has no such number.
+pub fn command(operation: u8) -> Option<&'static str> {
+    Some(match operation {
+        0x00 => "off",
+        0x01 => "on",
+        0x02 => "toggle",
+        0x03 => "step_up",
+        0x04 => "step_down",
         _ => return None,
     })
 }
