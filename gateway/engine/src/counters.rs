@@ -19,7 +19,7 @@ pub struct Counters {
     pub registry_full: u64,
     /// Let go before its time because too much waited to be put in order.
     pub released_early: u64,
-    /// Anchors this version does not use.
+    /// Known counts of places the venue does not have.
     pub anchors_unused: u64,
 }
 
