@@ -75,6 +75,9 @@ pub enum Line {
         rows: u16,
         /// Pairs of cell index and person-seconds.
         cells: Vec<(u32, u32)>,
+        /// Pairs of cell index and thousandths of people of the last minutes; none where the window is closed.
+        #[serde(default)]
+        live: Vec<(u32, u32)>,
     },
     Offer {
         at_us: i64,
@@ -217,6 +220,7 @@ fn heat_line(heat: &HeatWindow, venue: &Venue) -> Line {
         columns: heat.columns,
         rows: heat.rows,
         cells: heat.cells.clone(),
+        live: heat.live.clone(),
     }
 }
 

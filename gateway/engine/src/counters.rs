@@ -23,13 +23,13 @@ pub struct Counters {
     pub released_early: u64,
     /// Probes at queues that were not taken because there were too many.
     pub probes_refused: u64,
-    /// Anchors this version does not use.
+    /// Known counts of places the venue does not have.
     pub anchors_unused: u64,
 }
 
 impl Counters {
     /// Names and values, in a fixed order.
-    pub fn list(&self) -> [(&'static str, u64); 9] {
+    pub fn list(&self) -> [(&'static str, u64); 10] {
         [
             ("sightings", self.sightings),
             ("implausible-time", self.implausible_time),

@@ -6,7 +6,9 @@
 
 use crate::beacon::DeviceClass;
 use crate::identity::{DeviceKey, Sighting};
+use crate::live_count::Track;
 use crate::locate::Levels;
+use crate::people::fixed::Stay;
 use crate::time::{Duration, Timestamp};
 use crate::venue::ZoneId;
 use std::collections::HashMap;
@@ -15,9 +17,6 @@ use std::hash::{BuildHasherDefault, Hasher};
 /// Devices alive at once. The design asks for 10 000, and 100 000 seen a day; a flood of made-up addresses
 /// may fill the table, and then the newest comers are not counted.
 pub const DEVICES_MAX: usize = 131_072;
-
-/// No heat-map cell yet.
-pub const CELL_NONE: u32 = u32::MAX;
 
 /// Width of a slot of the ring.
 const SLOT: Duration = Duration::from_secs(1);
@@ -33,10 +32,10 @@ pub struct Device {
     pub levels: Levels,
     /// When it entered its zone.
     pub entered_at: Timestamp,
-    /// Until when its presence has been added to the heat map.
-    pub heated_until: Timestamp,
-    /// The heat-map cell it was last seen in; `CELL_NONE` before it was located.
-    pub heat_cell: u32,
+    /// How it stays where it is.
+    pub stay: Stay,
+    /// How its address was heard, while it counts.
+    pub track: Option<Track>,
     /// Zone after hysteresis.
     pub zone: Option<ZoneId>,
     /// The last zone it left, for movements.
@@ -56,8 +55,8 @@ impl Device {
             last_at: sighting.at,
             levels: Levels::default(),
             entered_at: sighting.at,
-            heated_until: sighting.at,
-            heat_cell: CELL_NONE,
+            stay: Stay::default(),
+            track: None,
             zone: None,
             zone_before: None,
             class: sighting.class,
@@ -106,6 +105,12 @@ impl Devices {
     /// The state of a device, to change.
     pub fn get_mut(&mut self, key: DeviceKey) -> Option<&mut Device> {
         self.map.get_mut(&key)
+    }
+
+    /// Looks at every device, in no particular order: what is made of them must not depend on it.
+    #[expect(clippy::disallowed_methods, reason = "what is summed is whole numbers, the same in any order")]
+    pub fn each(&self, mut look: impl FnMut(DeviceKey, &Device)) {
+        self.map.iter().for_each(|(key, device)| look(*key, device));
     }
 
     /// The device of a sighting, with whether it is new; `None` when the table is full.

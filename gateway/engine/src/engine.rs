@@ -8,25 +8,28 @@
 use crate::advert::Advert;
 use crate::alerts::Alerts;
 use crate::counters::Counters;
-use crate::devices::{CELL_NONE, Device, Devices};
-use crate::event::{Anchor, AnchorKind, Event, SubjectKind};
+use crate::devices::{Device, Devices};
+use crate::event::{Event, SubjectKind};
 use crate::flow::Flow;
 use crate::follow::Followed;
 use crate::geometry::Point;
-use crate::heat::Heat;
+use crate::heat::{Heat, Lattice};
 use crate::identity::{DeviceKey, Identity, Sighting};
 use crate::locate::zones_of_receivers;
 use crate::offers::campaign::Campaign;
 use crate::offers::{Offers, Scorer};
 use crate::output::{Change, Fix, Output, ZoneChange};
-use crate::people::{self, Counts};
+use crate::penetration::Penetration;
+use crate::people::Crowd;
 use crate::queue::{self, Queues};
 use crate::reorder::{Reorder, Timed};
 use crate::settings::Settings;
+use crate::spread::Spread;
 use crate::time::{Duration, Timestamp};
 use crate::venue::{FloorId, Venue, ZoneId};
 use std::sync::Arc;
 
+mod crowd;
 mod queueing;
 
 /// Times outside 1970 to 2100 are a broken clock or a forged line.
@@ -35,16 +38,11 @@ const TIME_RANGE_US: std::ops::Range<i64> = 0..4_102_444_800_000_000;
 /// How often the running heat-map window is told.
 const HEAT_REPORT: Duration = Duration::from_mins(1);
 
-/// A device's position feeds the heat map at most this often: a step of a walk is about a cell in a second.
-const HEAT_STEP: Duration = Duration::from_secs(1);
-
-/// A head count moves the believed penetration by half: one count is right, but for one moment.
-const ANCHOR_WEIGHT: f64 = 0.5;
-
 /// What is due at a time. At equal times the order is that of the variants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Deadline {
     Expiry,
+    Anchor,
     Fixes,
     Queues,
     Report,
@@ -61,7 +59,7 @@ pub struct Engine {
     /// Room for what is let go at once; kept to spare an allocation an advert.
     due: Vec<Sighting>,
     devices: Devices,
-    counts: Counts,
+    crowd: Crowd,
     queues: Queues,
     heat: Heat,
     flow: Flow,
@@ -70,7 +68,6 @@ pub struct Engine {
     followed: Followed,
     zone_of: Vec<Option<ZoneId>>,
     near_queue: Vec<bool>,
-    penetration: f64,
     /// Event time of the last thing processed.
     clock: Timestamp,
     next_fixes: Option<Timestamp>,
@@ -88,21 +85,24 @@ impl Engine {
         campaigns: Vec<Campaign>,
     ) -> Self {
         let followed = Followed::new(&venue);
+        let lattice = Lattice::new(&venue, settings.heat_cell_m);
+        let spread = Spread::new(&venue, followed.map(), &lattice);
+        let places = venue.zones.len() + venue.queues.len();
+        let penetration = Penetration::new(settings.penetration, settings.penetration_cv, places);
         Self {
             identity: Identity::new(&settings),
             reorder: Reorder::new(settings.allowed_lateness),
             due: Vec::new(),
             devices: Devices::new(settings.absent_after),
-            counts: Counts::new(&venue),
+            crowd: Crowd::new(&venue, penetration, spread),
             queues: Queues::new(&venue, followed.grid(), settings.penetration, settings.penetration_cv),
-            heat: Heat::new(&venue, settings.heat_cell_m, settings.heat_window),
+            heat: Heat::new(lattice, settings.heat_window, settings.group_min),
             flow: Flow::new(settings.movement_window, settings.group_min),
             offers: Offers::new(venue.clone(), settings.seed, campaigns, scorer),
             alerts: Alerts::new(&venue),
             followed,
             zone_of: zones_of_receivers(&venue),
             near_queue: queueing::receivers_near_queues(&venue),
-            penetration: settings.penetration,
             clock: Timestamp::MIN,
             next_fixes: None,
             next_report: None,
@@ -126,7 +126,7 @@ impl Engine {
                 self.counters.registry_full += u64::from(!self.identity.register(&registration));
             }
             Event::Forget { who, .. } => self.forget(&who),
-            Event::Anchor(anchor) => self.anchor(&anchor),
+            Event::Anchor(anchor) => self.anchor(anchor),
             Event::Redeemed { at, voucher } => self.offers.redeemed(at, &voucher),
         }
     }
@@ -135,9 +135,8 @@ impl Engine {
     pub fn finish(&mut self, outputs: &mut Vec<Output>) {
         self.release(Timestamp::MAX, outputs);
         let clock = self.clock;
-        outputs.extend(self.heat.windows(clock, self.penetration, true).into_iter().map(Output::Heat));
-        self.heat.close();
-        outputs.extend(self.flow.close(clock, self.penetration).into_iter().map(Output::Movement));
+        self.end_heat_window(clock, outputs);
+        self.end_movement_window(clock, outputs);
     }
 
     /// When the engine next has something to say by itself, in event time.
@@ -214,20 +213,27 @@ impl Engine {
                 Deadline::Fixes => self.tell_fixes(at, outputs),
                 Deadline::Queues => self.step_queues(at),
                 Deadline::Report => self.report(at, outputs),
-                Deadline::HeatWindow => {
-                    outputs.extend(self.heat.windows(at, self.penetration, true).into_iter().map(Output::Heat));
-                    self.heat.close();
-                }
-                Deadline::MovementWindow => {
-                    outputs.extend(self.flow.close(at, self.penetration).into_iter().map(Output::Movement));
-                }
+                Deadline::Anchor => self.crowd.take_anchor(&self.venue, at),
+                Deadline::HeatWindow => self.end_heat_window(at, outputs),
+                Deadline::MovementWindow => self.end_movement_window(at, outputs),
             }
         }
+    }
+
+    fn end_heat_window(&mut self, at: Timestamp, outputs: &mut Vec<Output>) {
+        outputs.extend(self.heat.windows(at, true).into_iter().map(Output::Heat));
+        self.heat.close();
+    }
+
+    fn end_movement_window(&mut self, at: Timestamp, outputs: &mut Vec<Output>) {
+        let penetration = self.crowd.share(at, None).mean();
+        outputs.extend(self.flow.close(at, penetration).into_iter().map(Output::Movement));
     }
 
     fn earliest(&self) -> Option<(Timestamp, Deadline)> {
         [
             self.devices.next_expiry().map(|at| (at, Deadline::Expiry)),
+            self.crowd.anchor_due().map(|at| (at, Deadline::Anchor)),
             self.next_fixes.map(|at| (at, Deadline::Fixes)),
             self.next_queues.map(|at| (at, Deadline::Queues)),
             self.next_report.map(|at| (at, Deadline::Report)),
@@ -253,10 +259,7 @@ impl Engine {
         if let Some(subject) = self.identity.subject(sighting.key).filter(|_| is_new && sighting.followed) {
             self.followed.appeared(subject.who.clone(), sighting.key, sighting.at);
         }
-        let counted = stands_for_a_person(&self.identity, sighting.key, device);
-        if counted != device.counted {
-            recount(&mut self.counts, device, counted);
-        }
+        crowd::count_hearing(&mut self.crowd, &self.identity, device, sighting);
         let nearest = device.levels.nearest();
         let zone = nearest.and_then(|receiver| self.zone_of[usize::from(receiver.0)]);
         let zone_before = device.zone;
@@ -266,7 +269,6 @@ impl Engine {
             self.change_zone(sighting.key, zone, sighting.at, outputs);
         }
         self.hear_at_queues(sighting);
-        self.warm(sighting.key, sighting.at);
     }
 
     fn start_deadlines(&mut self, at: Timestamp) {
@@ -282,9 +284,6 @@ impl Engine {
     fn change_zone(&mut self, key: DeviceKey, to: Option<ZoneId>, at: Timestamp, outputs: &mut Vec<Output>) {
         let Some(device) = self.devices.get_mut(key) else { return };
         let from = device.zone;
-        if device.counted {
-            self.counts.moved(from, to);
-        }
         let dwell_s = at.since(device.entered_at).as_secs_f64();
         let origin = from.or(device.zone_before).filter(|origin| device.followed && Some(*origin) != to);
         if let Some((origin, to)) = origin.zip(to) {
@@ -301,22 +300,6 @@ impl Engine {
         outputs.extend(to.map(|zone| Output::ZoneChange(told(Change::Entered, zone, None))));
     }
 
-    /// Adds the device's presence since it was last added to the heat map.
-    fn warm(&mut self, key: DeviceKey, at: Timestamp) {
-        let Some(device) = self.devices.get_mut(key) else { return };
-        let stay = at.since(device.heated_until);
-        if !device.counted || stay < HEAT_STEP && device.heat_cell != CELL_NONE {
-            return;
-        }
-        if device.heat_cell != CELL_NONE {
-            self.heat.add(device.heat_cell, stay);
-        }
-        device.heated_until = at;
-        if let Some((point, floor)) = whereabouts(&self.followed, &self.venue, key, device, at) {
-            device.heat_cell = self.heat.cell(floor, point);
-        }
-    }
-
     fn expire(&mut self, at: Timestamp, outputs: &mut Vec<Output>) {
         for (key, device) in self.devices.expire(at) {
             self.give_up(key, &device, at, outputs);
@@ -325,8 +308,8 @@ impl Engine {
 
     /// A device has not been heard for long: it left when it was last heard.
     fn give_up(&mut self, key: DeviceKey, device: &Device, at: Timestamp, outputs: &mut Vec<Output>) {
-        if device.counted {
-            self.counts.disappeared(device.zone);
+        if let Some(track) = device.track {
+            self.crowd.fell_silent(key, device.class, track, device.levels.nearest(), at);
         }
         let Some(subject) = self.identity.subject(key).filter(|_| device.followed) else { return };
         let who = subject.who.clone();
@@ -365,8 +348,7 @@ impl Engine {
 
     fn report(&mut self, at: Timestamp, outputs: &mut Vec<Output>) {
         self.counters.lookups_shed = self.identity.lookups_shed();
-        let people = self.counts.report(at, self.penetration, self.settings.penetration_cv);
-        outputs.extend(people.into_iter().map(Output::People));
+        self.report_people(at, outputs);
         self.report_queues(at, outputs);
         let mut alerts = Vec::new();
         self.alerts.receivers(&self.venue, at, &mut alerts);
@@ -375,11 +357,11 @@ impl Engine {
         }
         outputs.extend(alerts.into_iter().map(Output::Alert));
         if at.window_start(HEAT_REPORT) == at {
-            outputs.extend(self.heat.windows(at, self.penetration, false).into_iter().map(Output::Heat));
+            outputs.extend(self.heat.windows(at, false).into_iter().map(Output::Heat));
         }
         self.consider_offers(at, outputs);
         // With nobody left this was the report of an empty venue; the next sighting starts reports again.
-        self.next_report = (!self.devices.is_empty()).then(|| at + self.settings.report_every);
+        self.next_report = self.somebody_counts().then(|| at + self.settings.report_every);
     }
 
     fn consider_offers(&mut self, at: Timestamp, outputs: &mut Vec<Output>) {
@@ -399,47 +381,10 @@ impl Engine {
             self.queues.forget(key, self.clock);
         }
         let device = key.and_then(|key| self.devices.remove(key));
-        if let Some(device) = device.filter(|device| device.counted) {
-            self.counts.disappeared(device.zone);
+        if let Some((device, track)) = device.and_then(|device| device.track.map(|track| (device, track))) {
+            self.crowd.ended(device.class, &track);
         }
     }
-
-    /// A head count of the venue or a zone moves the believed penetration towards devices over people.
-    fn anchor(&mut self, anchor: &Anchor) {
-        let devices = match (anchor.kind, anchor.place.as_ref()) {
-            (AnchorKind::HeadCount, "") => Some(self.counts.devices()),
-            (AnchorKind::HeadCount, zone) if self.venue.zone(zone).is_none() && self.count_at_queue(anchor) => return,
-            (AnchorKind::HeadCount, zone) => self.venue.zone(zone).map(|zone| self.counts.devices_in(zone)),
-            (AnchorKind::Till, _) if self.count_at_queue(anchor) => return,
-            _ => None,
-        };
-        match devices.filter(|devices| *devices > 0 && anchor.people > 0) {
-            Some(devices) => {
-                let seen = (f64::from(devices) / f64::from(anchor.people)).clamp(0.01, 1.0);
-                self.penetration += ANCHOR_WEIGHT * (seen - self.penetration);
-            }
-            None => self.counters.anchors_unused += 1,
-        }
-    }
-}
-
-/// Attendees and tracked beacons are people; assets are not; for the rest the class decides.
-fn stands_for_a_person(identity: &Identity, key: DeviceKey, device: &Device) -> bool {
-    if !device.followed {
-        return people::stands_for_a_person(device.class);
-    }
-    identity.subject(key).is_some_and(|subject| subject.kind != Some(SubjectKind::Asset))
-}
-
-/// Takes a device into the counts, or out of them when its class turns out not to be a person's.
-fn recount(counts: &mut Counts, device: &mut Device, counted: bool) {
-    if counted {
-        counts.appeared();
-        counts.moved(None, device.zone);
-    } else {
-        counts.disappeared(device.zone);
-    }
-    device.counted = counted;
 }
 
 /// Where a device is: as it was last located, or by its strongest receivers.

@@ -102,6 +102,17 @@ impl Followed {
         Some((posterior, zone))
     }
 
+    /// The map in use.
+    pub fn map(&self) -> &RadioMap {
+        self.grid.map()
+    }
+
+    /// Cells of the map a device is believed to be in, with their probabilities; none before it was located.
+    pub fn believed(&self, key: DeviceKey) -> impl Iterator<Item = (u16, f32)> {
+        let tracked = self.beliefs.get(&key).filter(|tracked| tracked.last.is_some());
+        tracked.into_iter().flat_map(|tracked| tracked.belief.cells())
+    }
+
     /// Where a device was when it was last located.
     pub fn last(&self, key: DeviceKey) -> Option<&Posterior> {
         self.beliefs.get(&key)?.last.as_ref()

@@ -13,6 +13,7 @@
 //! - [`identity`]: raw addresses end here. What goes on carries a keyed hash or a registered name.
 //! - [`reorder`]: late things are put in their place, or counted as too late.
 //! - [`devices`], [`locate`]: who is alive, and where; [`radio_map`], [`grid`]: where the followed ones are.
+//! - [`live_count`], [`penetration`], [`spread`]: how many devices, how many people each stands for, and where.
 //! - [`people`], [`queue`], [`flow`], [`heat`]: what that means for a venue, always with an interval.
 //! - [`offers`]: who is offered what; the model proposes, the rules dispose.
 //! - [`alerts`], [`counters`]: what staff must act on, and what was ignored.
@@ -54,6 +55,8 @@ pub mod grid;
 pub mod calibrate;
 
 pub mod follow;
+
+pub mod spread;
 
 pub mod people;
 

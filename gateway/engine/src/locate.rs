@@ -106,6 +106,12 @@ impl Levels {
         self.nearest
     }
 
+    /// The smoothed level at that receiver, dBm.
+    pub fn nearest_level_dbm(&self) -> Option<f32> {
+        let known = &self.levels[..usize::from(self.count)];
+        known.iter().find(|level| Some(level.receiver) == self.nearest).map(|level| level.rssi_dbm)
+    }
+
     /// The centroid of the strongest receivers on the nearest one's floor, weighted by the inverse of the
     /// distance ratio their levels imply.
     pub fn position(&self, venue: &Venue, now: Timestamp) -> Option<Position> {

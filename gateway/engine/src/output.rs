@@ -172,6 +172,9 @@ pub struct HeatWindow {
     pub rows: u16,
     /// Cells that are not empty: index (`row * columns + column`, rows from the bottom) and person-seconds.
     pub cells: Vec<(u32, u32)>,
+    /// While the window is open, the people of the last minutes by cell, in thousandths; half of what is past fades
+    /// every five minutes.
+    pub live: Vec<(u32, u32)>,
 }
 
 /// A voucher offered to one attendee.

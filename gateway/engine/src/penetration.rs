@@ -96,16 +96,34 @@ impl Share {
     }
 
     /// The same mean with an independent deviation on top.
-    fn loosened(&self, cv: f64) -> Self {
+    pub fn loosened(&self, cv: f64) -> Self {
         Self::of(self.mean(), self.cv().hypot(cv))
+    }
+
+    /// The same mean, without a doubt.
+    pub fn made_sure(&self) -> Self {
+        let sure = PEOPLE_MAX / (self.heard + self.unheard);
+        Self { heard: self.heard * sure, unheard: self.unheard * sure }
     }
 
     fn with(&self, counts: [f64; 2]) -> Self {
         Self { heard: self.heard + counts[0], unheard: self.unheard + counts[1] }
     }
 
-    /// How many people so many devices stand for: those not heard are beta-negative-binomial, with mean
-    /// `devices unheard / (heard - 1)`. `devices` need not be whole.
+    /// People a device stands for. Whatever the share turns out to be, devices over its mean are right on average.
+    pub fn people_per_device(&self) -> f64 {
+        1.0 / self.mean()
+    }
+
+    /// The same as `people`, where people come in groups that are heard or not together: counts then vary
+    /// `spread` times as much, as those of so many times fewer people do.
+    pub fn people_in_groups(&self, devices: f64, spread: f64) -> PeopleEstimate {
+        let groups = self.people(devices / spread);
+        PeopleEstimate { people: groups.people * spread, low: groups.low * spread, high: groups.high * spread }
+    }
+
+    /// How many people so many devices stand for. The interval is that of those not heard, who are
+    /// beta-negative-binomial with mean `devices unheard / (heard - 1)`. `devices` need not be whole.
     pub fn people(&self, devices: f64) -> PeopleEstimate {
         if devices.is_nan() || devices <= 0.0 {
             return PeopleEstimate { people: 0.0, low: 0.0, high: 0.0 };
@@ -121,7 +139,8 @@ impl Share {
             let at = |share: f64| mean * (normal_score(share) * log_sd - log_sd * log_sd / 2.0).exp();
             (at(0.05), at(0.95))
         };
-        PeopleEstimate { people: devices + mean, low: devices + low, high: devices + high }
+        let people = devices * self.people_per_device();
+        PeopleEstimate { people, low: people.min(devices + low), high: people.max(devices + high) }
     }
 
     /// 5 and 95 % quantiles of those not heard, by the ratio of neighbouring probabilities, from the mean

@@ -16,7 +16,6 @@ pub mod throughput;
 use crate::devices::Device;
 use crate::grid::{Belief, Grid};
 use crate::identity::{DeviceKey, Sighting};
-use crate::output::QueueState;
 use crate::time::{Duration, Timestamp};
 use crate::venue::{QueueId, Venue};
 use line::Line;
@@ -64,6 +63,8 @@ pub struct Queues {
     numbers: u64,
     /// When anything was heard first: who is at a queue then has been there before.
     begun: Option<Timestamp>,
+    /// Where probes were served lately; emptied at each step.
+    served: Vec<QueueId>,
     refused: u64,
 }
 
@@ -78,6 +79,7 @@ impl Queues {
             strangers: 0,
             numbers: 0,
             begun: None,
+            served: Vec::new(),
             refused: 0,
         }
     }
@@ -173,7 +175,11 @@ impl Queues {
                 },
             };
             for change in probe.presence.update(&shares, at).into_iter().flatten() {
-                probe.change(&mut self.lines, change, begun);
+                if probe.change(&mut self.lines, change, begun)
+                    && let Change::Left { queue, .. } = change
+                {
+                    self.served.push(queue);
+                }
             }
             counts.iter_mut().enumerate().for_each(|(queue, count)| *count += probe.presence.counts(queue));
         }
@@ -206,15 +212,15 @@ impl Queues {
         }
     }
 
-    /// The state of all queues.
-    pub fn report(&mut self, at: Timestamp, penetration: f64, penetration_cv: f64) -> Vec<QueueState> {
-        let report = |(index, line): (u8, &mut Line)| line.report(QueueId(index), at, penetration, penetration_cv);
-        (0u8..).zip(&mut self.lines).map(report).collect()
+    /// Queues at which a probe was served since this was asked last, one entry each.
+    pub fn take_served(&mut self) -> Vec<QueueId> {
+        std::mem::take(&mut self.served)
     }
 }
 
 impl Probe {
-    fn change(&mut self, lines: &mut [Line], change: Change, begun: Timestamp) {
+    /// Passes a change on to the lines; true when the probe was served.
+    fn change(&mut self, lines: &mut [Line], change: Change, begun: Timestamp) -> bool {
         match change {
             Change::Joined { queue, at } => {
                 // An address that turns up in the middle of a line is most often an old one that changed.
@@ -224,11 +230,10 @@ impl Probe {
                 if self.in_line {
                     lines[usize::from(queue.0)].joined(at, self.number);
                 }
+                false
             }
             Change::Left { queue, joined, at } => {
-                if std::mem::take(&mut self.in_line) {
-                    lines[usize::from(queue.0)].left(joined, at, self.number);
-                }
+                std::mem::take(&mut self.in_line) && lines[usize::from(queue.0)].left(joined, at, self.number)
             }
         }
     }

@@ -6,12 +6,11 @@
 #[path = "../examples/scorecard/mod.rs"]
 mod scorecard;
 
-use scorecard::addresses::{Crowd, count, people};
+use scorecard::addresses::{Crowd, count, evening, people};
 use scorecard::foretold::{foretell, skill};
 use scorecard::line::{Scenario, Shape};
 use scorecard::scores::{length_covered, rmse, wait_mae};
 use scorecard::watch::{Sample, watch};
-use venue_engine::time::Duration;
 
 /// One run, shortened; our length must beat both baselines, and its interval hold.
 fn check(scenario: Scenario, seed: u64, sales: bool) -> Vec<Sample> {
@@ -59,16 +58,17 @@ fn forecasts_are_better_than_the_base_rate() {
 
 #[test]
 fn devices_are_counted_without_bias_while_they_change_addresses() {
-    let crowd = Crowd {
-        devices: 100.0,
-        rotation_min: (8.0, 15.0),
-        heard_a_minute: 0.95,
-        absent_after: Duration::from_mins(3),
-        minutes: 240.0,
-    };
+    let crowd = Crowd { devices: 100.0, rotation_min: (8.0, 15.0), heard_a_minute: 0.95, minutes: 240.0 };
     let counted = count(&crowd, 1);
-    assert!(counted.settled[0] < 0.035 && counted.settled[1].abs() < 0.015, "{counted:?}");
-    assert!(counted.now[1].abs() < 0.015 && counted.naive[1] > 0.15, "{counted:?}");
+    assert!(counted.now[0] < 0.035 && counted.now[1].abs() < 0.015, "{counted:?}");
+    assert!(counted.naive[0] > counted.now[0], "{counted:?}");
+}
+
+#[test]
+fn a_count_of_heads_sets_people_right() {
+    let [ours, naive] = evening(0.7, 100.0, 3);
+    assert!(ours.error < 0.15 && ours.error < naive.error / 3.0, "{ours:?} {naive:?}");
+    assert!(ours.covered > 0.7 && ours.covered > naive.covered, "{ours:?} {naive:?}");
 }
 
 #[test]

@@ -63,6 +63,7 @@ pub fn heat(from_s: i64, closed: bool, cells: &[(u32, u32)]) -> Output {
         columns: 20,
         rows: 12,
         cells: cells.to_vec(),
+        live: Vec::new(),
     })
 }
 

@@ -6,10 +6,18 @@
 //! minute of an address is heard with the given probability.
 
 use super::random::Random;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use venue_engine::advert::{Address, AddressType, Advert};
 use venue_engine::beacon::DeviceClass;
-use venue_engine::live_count::LiveCount;
+use venue_engine::engine::Engine;
+use venue_engine::event::{Anchor, AnchorKind, Event};
+use venue_engine::live_count::{LiveCount, SILENT_MAX, Track};
+use venue_engine::output::{Output, People};
 use venue_engine::penetration::Penetration;
-use venue_engine::time::{Duration, Timestamp};
+use venue_engine::settings::Settings;
+use venue_engine::time::Timestamp;
+use venue_engine::venue::{ReceiverId, Venue};
 
 const STAY_MIN: f64 = 50.0;
 
@@ -25,8 +33,6 @@ pub struct Crowd {
     pub rotation_min: (f64, f64),
     /// Probability that a minute of an address is heard.
     pub heard_a_minute: f64,
-    /// When an address is given up.
-    pub absent_after: Duration,
     /// Minutes simulated.
     pub minutes: f64,
 }
@@ -34,9 +40,7 @@ pub struct Crowd {
 /// How well it was counted: relative to the true mean.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counted {
-    /// Root mean square error and bias of the settled count.
-    pub settled: [f64; 2],
-    /// The same of the count of now.
+    /// Root mean square error and bias of the count of now.
     pub now: [f64; 2],
     /// The same of addresses heard within the close-out time, uncorrected.
     pub naive: [f64; 2],
@@ -46,101 +50,188 @@ pub struct Counted {
 
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 enum What {
-    Heard { gap_min: f64 },
-    Appeared,
-    Ended { last_min: f64 },
+    /// An address, by its number, was heard.
+    Heard(usize),
+    /// It was given up.
+    Ended(usize),
     Asked,
 }
 
 /// Runs one crowd.
 pub fn count(crowd: &Crowd, seed: u64) -> Counted {
+    let (events, stays) = simulate(crowd, seed);
+    score(crowd, &events, &stays)
+}
+
+/// What happens, by the minute, and when each device came and left.
+type Happened = (Vec<(f64, What)>, Vec<(f64, f64)>);
+
+fn simulate(crowd: &Crowd, seed: u64) -> Happened {
     let mut random = Random::new(seed);
     let mut events: Vec<(f64, What)> = Vec::new();
     let mut stays = Vec::new();
+    let mut addresses = 0;
     let mut minute = -6.0 * STAY_MIN;
     while minute < crowd.minutes {
         minute += random.exponential(STAY_MIN / crowd.devices);
         let leaves = minute + random.exponential(STAY_MIN);
         if leaves > 0.0 {
             stays.push((minute, leaves));
-            device(crowd, minute, leaves, &mut random, &mut events);
+            device(crowd, (minute, leaves), &mut addresses, &mut random, &mut events);
         }
     }
     let asked = (0..crowd.minutes as usize).map(|minute| (minute as f64 + 0.5, What::Asked));
     events.extend(asked);
     events.sort_by(|a, b| a.0.total_cmp(&b.0));
-    score(crowd, &events, &stays)
+    (events, stays)
 }
 
 /// One device: addresses one after the other, each heard at random.
-fn device(crowd: &Crowd, came: f64, leaves: f64, random: &mut Random, events: &mut Vec<(f64, What)>) {
+fn device(
+    crowd: &Crowd,
+    (came, leaves): (f64, f64),
+    addresses: &mut usize,
+    random: &mut Random,
+    events: &mut Vec<(f64, What)>,
+) {
     let rate = -(1.0 - crowd.heard_a_minute).ln();
-    let absent_min = crowd.absent_after.as_secs_f64() / 60.0;
+    let absent_min = SILENT_MAX.as_secs_f64() / 60.0;
     let (shortest, longest) = crowd.rotation_min;
     let mut from = came;
     let mut part = random.uniform();
     while from < leaves {
         let until = (from + part * (shortest + random.uniform() * (longest - shortest))).min(leaves);
         part = 1.0;
+        *addresses += 1;
         let mut last: Option<f64> = None;
         let mut heard = from.max(0.0) + random.exponential(1.0 / rate);
         while heard < until {
-            match last {
-                Some(last) if heard - last <= absent_min => events.push((heard, What::Heard { gap_min: heard - last })),
-                Some(last) => {
-                    events.push((last + absent_min, What::Ended { last_min: last }));
-                    events.push((heard, What::Appeared));
-                }
-                None => events.push((heard, What::Appeared)),
+            if let Some(last) = last.filter(|last| heard - last > absent_min) {
+                events.push((last + absent_min, What::Ended(*addresses)));
             }
+            events.push((heard, What::Heard(*addresses)));
             last = Some(heard);
             heard += random.exponential(1.0 / rate);
         }
-        events.extend(last.map(|last| (last + absent_min, What::Ended { last_min: last })));
+        events.extend(last.map(|last| (last + absent_min, What::Ended(*addresses))));
         from = until;
     }
 }
 
 fn score(crowd: &Crowd, events: &[(f64, What)], stays: &[(f64, f64)]) -> Counted {
-    let class = DeviceClass::Phone;
-    let mut live = LiveCount::new(crowd.absent_after);
-    let absent_min = crowd.absent_after.as_secs_f64() / 60.0;
+    let mut gateway = Gateway::new(Settings { penetration: 1.0, ..Settings::default() });
+    let mut arrivals = Arrivals::default();
     let present = |minute: f64| stays.iter().filter(|(came, left)| *came <= minute && minute < *left).count() as f64;
-    let (mut heard, mut sums, mut asked, mut truth, mut arrivals) = (0.0_f64, [[0.0; 2]; 3], 0.0, 0.0, 0.0);
+    let (mut sums, mut asked, mut truth) = ([[0.0; 2]; 2], 0.0, 0.0);
     for (minute, what) in events {
-        let at = time(*minute);
         match what {
-            What::Appeared => {
-                heard += 1.0;
-                live.appeared(class, at);
+            What::Heard(address) => {
+                gateway.hear(*minute, *address);
+                arrivals.hear(*minute, *address);
             }
-            What::Heard { gap_min } => live.heard(class, at, Duration::from_secs_f64(gap_min * 60.0)),
-            What::Ended { last_min } => {
-                heard -= 1.0;
-                live.ended(class, time(*last_min));
-            }
+            What::Ended(address) => arrivals.end(*address),
             What::Asked if *minute > EDGE_MIN && *minute < crowd.minutes - EDGE_MIN => {
-                let now = live.now(class, heard, crowd.absent_after);
-                let errors = [
-                    live.settled(class, at) - present(minute - absent_min),
-                    now - present(*minute),
-                    heard - present(*minute),
-                ];
-                for (sum, error) in sums.iter_mut().zip(errors) {
+                let now = gateway.ask(*minute);
+                arrivals.ask(now.devices);
+                let naive = gateway.engine.devices_alive() as f64;
+                for (sum, error) in sums.iter_mut().zip([now.devices, naive].map(|told| told - present(*minute))) {
                     sum[0] += error * error;
                     sum[1] += error;
                 }
                 asked += 1.0;
                 truth += present(*minute);
-                arrivals += live.arrivals_per_min(class, now);
             }
             What::Asked => {}
         }
     }
     let relative = |sum: [f64; 2]| [(sum[0] / asked).sqrt() / (truth / asked), sum[1] / truth];
     let came = stays.iter().filter(|(came, _)| *came > EDGE_MIN && *came < crowd.minutes - EDGE_MIN).count() as f64;
-    let [settled, now, naive] = sums.map(relative);
-    Counted { settled, now, naive, arrivals: arrivals / came }
+    let [now, naive] = sums.map(relative);
+    Counted { now, naive, arrivals: arrivals.sum / came }
+}
+
+/// A hall with one receiver, and the engine that listens to it.
+pub struct Gateway {
+    /// The engine.
+    pub engine: Engine,
+    outputs: Vec<Output>,
+    told: Option<People>,
+}
+
+const HALL: &str = "name = \"hall\"\n[[floor]]\nname = \"g\"\nwidth_m = 20\ndepth_m = 20\n\
+    [[zone]]\nname = \"all\"\npolygon = [[0, 0], [20, 0], [20, 20], [0, 20]]\n\
+    [[receiver]]\nname = \"r\"\nx_m = 10\ny_m = 10\n[[entrance]]\nname = \"door\"\nx_m = 0\ny_m = 5\n";
+
+impl Gateway {
+    /// Nobody there yet.
+    pub fn new(settings: Settings) -> Self {
+        let venue = Arc::new(Venue::parse(HALL).expect("the hall is a valid plan"));
+        Self { engine: Engine::new(venue, settings, None, Vec::new()), outputs: Vec::new(), told: None }
+    }
+
+    /// An address, by its number, is heard.
+    pub fn hear(&mut self, minute: f64, address: usize) {
+        let [a, b, c, d, ..] = address.to_le_bytes();
+        let address = Address { bytes: [0x40, 0, a, b, c, d], kind: AddressType::Random };
+        let advert = Advert {
+            at: time(minute),
+            receiver: ReceiverId(0),
+            address,
+            rssi_dbm: Some(-70),
+            channel: None,
+            payload: &[2, 1, 6],
+        };
+        self.engine.handle(Event::Advert(advert), &mut self.outputs);
+    }
+
+    /// People are counted, of the whole venue.
+    pub fn count(&mut self, minute: f64, kind: AnchorKind, place: &str, people: usize) {
+        let anchor = Anchor { at: time(minute), kind, place: place.into(), people: people as u32 };
+        self.engine.handle(Event::Anchor(anchor), &mut self.outputs);
+    }
+
+    /// What is told of the venue at a time.
+    pub fn ask(&mut self, minute: f64) -> People {
+        let lateness = Settings::default().allowed_lateness;
+        self.engine.handle(Event::Tick(time(minute) + lateness), &mut self.outputs);
+        for output in self.outputs.drain(..) {
+            if let Output::People(people) = output
+                && people.zone.is_none()
+            {
+                self.told = Some(people);
+            }
+        }
+        let nobody = People { at: time(minute), zone: None, people: 0.0, low: 0.0, high: 0.0, devices: 0.0 };
+        self.told.clone().unwrap_or(nobody)
+    }
+}
+
+/// Arrivals, which the engine does not tell, from the live count itself.
+#[derive(Default)]
+struct Arrivals {
+    live: LiveCount,
+    tracks: BTreeMap<usize, Track>,
+    sum: f64,
+}
+
+impl Arrivals {
+    fn hear(&mut self, minute: f64, address: usize) {
+        let at = time(minute);
+        match self.tracks.get_mut(&address) {
+            Some(track) => self.live.heard(DeviceClass::Unknown, at, track),
+            None => drop(self.tracks.insert(address, self.live.appeared(DeviceClass::Unknown, at))),
+        }
+    }
+
+    fn end(&mut self, address: usize) {
+        if let Some(track) = self.tracks.remove(&address) {
+            self.live.ended(DeviceClass::Unknown, &track);
+        }
+    }
+
+    fn ask(&mut self, devices: f64) {
+        self.sum += self.live.arrivals_per_min(DeviceClass::Unknown, devices);
+    }
 }
 
 fn time(minute: f64) -> Timestamp {
@@ -154,6 +245,59 @@ pub struct PeopleScore {
     pub error: f64,
     /// Share of true numbers inside the interval.
     pub covered: f64,
+}
+
+/// One evening in a hall where this share of people carry a phone that is heard, told through the engine.
+///
+/// Nobody told it the share (it believes in 0.5); heads are counted after half an hour and again every two hours.
+/// Ours, then the naive count: addresses heard within the close-out time over the believed share.
+pub fn evening(share: f64, people: f64, seed: u64) -> [PeopleScore; 2] {
+    let crowd = Crowd { devices: people, rotation_min: (8.0, 15.0), heard_a_minute: 0.999, minutes: 420.0 };
+    let mut random = Random::new(seed ^ 0x9e37);
+    let (mut events, mut stays, mut addresses) = (Vec::new(), Vec::new(), 0);
+    let mut minute = -6.0 * STAY_MIN;
+    while minute < crowd.minutes {
+        minute += random.exponential(STAY_MIN / people);
+        let leaves = minute + random.exponential(STAY_MIN);
+        if leaves > 0.0 {
+            stays.push((minute, leaves));
+            if random.chance(share) {
+                device(&crowd, (minute, leaves), &mut addresses, &mut random, &mut events);
+            }
+        }
+    }
+    events.extend((0..crowd.minutes as usize).map(|minute| (minute as f64 + 0.5, What::Asked)));
+    events.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let present = |minute: f64| stays.iter().filter(|(came, left)| *came <= minute && minute < *left).count() as f64;
+    let mut gateway = Gateway::new(Settings { penetration_cv: 0.3, ..Settings::default() });
+    let (mut asked, mut truth, mut scores) = (0.0, 0.0, [PeopleScore::default(); 2]);
+    for (minute, what) in events {
+        match what {
+            What::Heard(address) => gateway.hear(minute, address),
+            What::Asked if minute > EDGE_MIN + 1.0 => {
+                let (told, there) = (gateway.ask(minute), present(minute));
+                let naive = gateway.engine.devices_alive() as f64 / Settings::default().penetration;
+                let half = 1.645 * (naive + (0.1 * naive).powi(2)).sqrt();
+                let intervals = [(told.people, told.low, told.high), (naive, naive - half, naive + half)];
+                for (score, (people, low, high)) in scores.iter_mut().zip(intervals) {
+                    score.error += (people - there).powi(2);
+                    score.covered += f64::from(u8::from((low..=high).contains(&there)));
+                }
+                (asked, truth) = (asked + 1.0, truth + there);
+            }
+            What::Asked if minute as usize == EDGE_MIN as usize => {
+                (0..4).for_each(|count| {
+                    let at = minute + f64::from(count) * 120.0;
+                    gateway.count(at, AnchorKind::HeadCount, "", present(at) as usize);
+                });
+            }
+            _ => {}
+        }
+    }
+    scores.map(|score| PeopleScore {
+        error: (score.error / asked).sqrt() / (truth / asked),
+        covered: score.covered / asked,
+    })
 }
 
 /// Many venues with this share of people heard: each was anchored by 500 counted people on each of 20 days;

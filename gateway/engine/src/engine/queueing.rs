@@ -10,7 +10,7 @@ use crate::identity::Sighting;
 use crate::output::Output;
 use crate::queue::STEP;
 use crate::time::Timestamp;
-use crate::venue::{Queue, Receiver, Venue};
+use crate::venue::{Queue, QueueId, Receiver, Venue};
 
 /// A device whose strongest receiver is this far from a queue may be at it, metres: half the usual distance of
 /// receivers in a hall, and the length of a line.
@@ -32,13 +32,18 @@ impl Engine {
     pub(super) fn step_queues(&mut self, at: Timestamp) {
         let (grid, believed) = self.followed.grid_and_beliefs();
         self.queues.step(grid, at, believed);
+        for queue in self.queues.take_served() {
+            self.crowd.was_served(queue);
+        }
         self.next_queues = (!self.devices.is_empty()).then(|| at + STEP);
     }
 
     /// Tells how the queues stand.
     pub(super) fn report_queues(&mut self, at: Timestamp, outputs: &mut Vec<Output>) {
-        let (penetration, penetration_cv) = (self.penetration, self.settings.penetration_cv);
-        for state in self.queues.report(at, penetration, penetration_cv) {
+        for index in 0..self.venue.queues.len() as u8 {
+            let queue = QueueId(index);
+            let share = self.share_at_queue(queue, at);
+            let state = self.queues.line_mut(queue).report(queue, at, share.mean(), share.cv());
             outputs.extend(self.alerts.queue(&self.venue, &state).map(Output::Alert));
             self.offers.set_queue(&state);
             outputs.push(Output::Queue(state));

@@ -163,10 +163,11 @@ impl Line {
         self.add(at, Step::Joined(key));
     }
 
-    /// A probe that joined at `joined` left.
-    pub fn left(&mut self, joined: Timestamp, at: Timestamp, key: DeviceKey) {
+    /// A probe that joined at `joined` left; true when it was served as far as can be seen.
+    pub fn left(&mut self, joined: Timestamp, at: Timestamp, key: DeviceKey) -> bool {
         if at.since(joined) < WALKED_THROUGH {
-            return self.beside(at, key);
+            self.beside(at, key);
+            return false;
         }
         let weight = self.served_share(joined, at);
         self.left += weight;
@@ -176,6 +177,7 @@ impl Line {
             // It never waited, so its stay was its service.
             self.add(at, Step::Served(key));
         }
+        weight >= 1.0
     }
 
     /// How likely a probe that left was served and had not only walked by: one served waits about as long as was
