@@ -80,7 +80,7 @@ impl Followed {
     /// Where a device is now, and the zone it is taken to be in; `None` without a belief.
     pub fn locate(&mut self, key: DeviceKey, venue: &Venue, now: Timestamp) -> Option<(&Posterior, Option<ZoneId>)> {
         let tracked = self.beliefs.get_mut(&key)?;
-        tracked.last = self.grid.posterior(&mut tracked.belief, venue, now);
+        tracked.last = self.grid.posterior(&mut tracked.belief, now);
         let posterior = tracked.last.as_ref()?;
         let zone = tracked.choice.update(&posterior.zones, now);
         Some((posterior, zone))

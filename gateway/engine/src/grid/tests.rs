@@ -43,7 +43,7 @@ fn believed<S: AsRef<[i8]>>(plan: &str, seconds: &[S]) -> (Grid, Belief, Posteri
         }
     }
     let now = Timestamp::from_micros(seconds.len() as i64 * 1_000_000);
-    let posterior = grid.posterior(&mut belief, &venue, now).expect("heard");
+    let posterior = grid.posterior(&mut belief, now).expect("heard");
     (grid, belief, posterior)
 }
 
@@ -71,7 +71,7 @@ fn the_silence_of_a_working_receiver_keeps_a_device_away_from_it() {
     let now = Timestamp::from_micros(5_000_000);
     let after = |belief: &mut Belief, grid: &mut Grid| {
         grid.hear(belief, &sighting(4_000, 1, -80));
-        grid.posterior(belief, &venue, now).expect("heard")
+        grid.posterior(belief, now).expect("heard")
     };
     let without = after(&mut alone, &mut grid);
     // Somebody else is heard in the east, so its receiver works.
@@ -115,5 +115,5 @@ fn adverts_without_a_strength_change_nothing() {
     let venue = Venue::parse(HALL).expect("plan");
     let deaf = Sighting { rssi_dbm: None, ..sighting(3_100, 0, 0) };
     grid.hear(&mut belief, &deaf);
-    assert_eq!(grid.posterior(&mut belief, &venue, Timestamp::from_micros(3_500_000)), Some(before));
+    assert_eq!(grid.posterior(&mut belief, Timestamp::from_micros(3_500_000)), Some(before));
 }

@@ -5,7 +5,8 @@
 //! error of 2 dB, alike over 3 m too.
 
 use super::dice::Dice;
-use super::{Figure, Goal, Heard, Located, Score, check};
+use super::{Figure, Goal, Heard, LAG_S, Located, Score, check};
+use std::collections::VecDeque;
 use std::fmt::Write;
 use venue_engine::radio_map::{Assumptions, Learned, LearnedReceiver, RadioMap};
 use venue_engine::venue::{ReceiverId, Venue, ZoneId};
@@ -153,19 +154,27 @@ fn run(setting: Setting, factor: &[Vec<f64>], seed: u64) -> (Score, f64) {
     let mut walkers: Vec<Walker> = (0..DEVICES).map(|_| walker(setting, &mut dice)).collect();
     let mut located = Located::new(&venue, map, DEVICES);
     let (mut score, mut strongest) = (Score::default(), 0);
+    let mut truths: VecDeque<Vec<([f64; 2], usize)>> = VecDeque::new();
     for second in 0..140 {
+        let mut truth = Vec::with_capacity(DEVICES);
         for (device, walker) in walkers.iter_mut().enumerate() {
             walker.step(&mut dice);
             for (index, at) in receivers.iter().enumerate() {
                 let rssi_dbm = walker.heard(index, *at, &shadowing[index], &mut dice).round() as i8;
                 let receiver = ReceiverId(index as u8);
-                located.hear(&Heard { at_us: second * 1_000_000 + 100_000, device, receiver, rssi_dbm });
+                located.hear(&Heard { at_us: second * 1_000_000 + 500_000, device, receiver, rssi_dbm });
             }
-            let Some((posterior, chosen)) = located.locate(device, (second + 1) * 1_000_000) else { continue };
-            if second > 30 && second % 5 == 0 {
-                let zone = zone_of(walker.point);
-                score.add(&posterior, chosen, Some(walker.point), Some(zone));
-                strongest += usize::from(zone_of(receivers[walker.strongest()]) == zone);
+            truth.push((walker.point, walker.strongest()));
+        }
+        truths.push_back(truth);
+        let told = second - LAG_S as i64;
+        let Some(truth) = truths.pop_front_if(|_| told >= 0) else { continue };
+        for (device, (point, nearest)) in truth.into_iter().enumerate() {
+            let Some((posterior, chosen)) = located.locate(device, told * 1_000_000 + 500_000) else { continue };
+            if told > 30 && told % 5 == 0 {
+                let zone = zone_of(point);
+                score.add(&posterior, chosen, Some(point), Some(zone));
+                strongest += usize::from(zone_of(receivers[nearest]) == zone);
             }
         }
     }
