@@ -13,12 +13,13 @@ use crate::event::{Anchor, AnchorKind, Event, SubjectKind};
 use crate::flow::Flow;
 use crate::follow::Followed;
 use crate::geometry::{self, Point};
+use crate::grid::LAG;
 use crate::heat::Heat;
 use crate::identity::{DeviceKey, Identity, Sighting};
 use crate::locate::zones_of_receivers;
 use crate::offers::campaign::Campaign;
 use crate::offers::{Offers, Scorer};
-use crate::output::{Change, Fix, Output, ZoneChange};
+use crate::output::{Change, Output, ZoneChange};
 use crate::people::{self, Counts};
 use crate::queue::Queue;
 use crate::reorder::{Reorder, Timed};
@@ -26,6 +27,8 @@ use crate::settings::Settings;
 use crate::time::{Duration, Timestamp};
 use crate::venue::{FloorId, QueueId, Venue, ZoneId};
 use std::sync::Arc;
+
+mod fixes;
 
 /// Times outside 1970 to 2100 are a broken clock or a forged line.
 const TIME_RANGE_US: std::ops::Range<i64> = 0..4_102_444_800_000_000;
@@ -131,6 +134,7 @@ impl Engine {
     /// Ends a recording: everything held back is processed, open windows are told.
     pub fn finish(&mut self, outputs: &mut Vec<Output>) {
         self.release(Timestamp::MAX, outputs);
+        self.tell_last_fixes(outputs);
         let clock = self.clock;
         outputs.extend(self.heat.windows(clock, self.penetration, true).into_iter().map(Output::Heat));
         self.heat.close();
@@ -215,7 +219,7 @@ impl Engine {
                     self.heat.close();
                 }
                 Deadline::MovementWindow => {
-                    outputs.extend(self.flow.close(at, self.penetration).into_iter().map(Output::Movement));
+                    outputs.extend(self.flow.close(at - LAG, self.penetration).into_iter().map(Output::Movement));
                 }
             }
         }
@@ -227,7 +231,8 @@ impl Engine {
             self.next_fixes.map(|at| (at, Deadline::Fixes)),
             self.next_report.map(|at| (at, Deadline::Report)),
             self.heat.window_end().map(|at| (at, Deadline::HeatWindow)),
-            self.flow.window_end().map(|at| (at, Deadline::MovementWindow)),
+            // Changes of zone are noticed as late as positions are told.
+            self.flow.window_end().map(|at| (at + LAG, Deadline::MovementWindow)),
         ]
         .into_iter()
         .flatten()
@@ -267,7 +272,7 @@ impl Engine {
 
     fn start_deadlines(&mut self, at: Timestamp) {
         let after = |every: Duration| at.window_start(every) + every;
-        self.next_fixes.get_or_insert(after(self.settings.fix_every));
+        self.next_fixes.get_or_insert(after(self.settings.fix_every) + LAG);
         self.next_report.get_or_insert(after(self.settings.report_every));
         self.heat.open(at);
     }
@@ -345,33 +350,6 @@ impl Engine {
         let dwell_s = Some(device.last_at.since(device.entered_at).as_secs_f64());
         let left = |zone| Output::ZoneChange(ZoneChange { at, who, change: Change::Left, zone, dwell_s });
         outputs.extend(device.zone.map(left));
-    }
-
-    fn tell_fixes(&mut self, at: Timestamp, outputs: &mut Vec<Output>) {
-        for (who, key) in self.followed.list() {
-            let Some(device) = self.devices.get(key) else { continue };
-            let (zone_before, located) = (device.zone, self.followed.locate(key, &self.venue, at));
-            let fix = match located {
-                Some((posterior, zone)) => Fix {
-                    at,
-                    who,
-                    position: posterior.point,
-                    floor: posterior.floor,
-                    error_m: posterior.error_m,
-                    zone,
-                    zones: posterior.zones.clone(),
-                },
-                None => match baseline_fix(&self.venue, &self.zone_of, device, who, at) {
-                    Some(fix) => fix,
-                    None => continue,
-                },
-            };
-            if fix.zone != zone_before {
-                self.change_zone(key, fix.zone, at, outputs);
-            }
-            outputs.push(Output::Fix(fix));
-        }
-        self.next_fixes = (!self.followed.is_empty()).then(|| at + self.settings.fix_every);
     }
 
     fn report(&mut self, at: Timestamp, outputs: &mut Vec<Output>) {
@@ -467,20 +445,6 @@ fn whereabouts(
         return Some((posterior.point, posterior.floor));
     }
     device.levels.position(venue, at).map(|position| (position.point, position.floor))
-}
-
-/// The fix of a device of which no belief is kept.
-fn baseline_fix(
-    venue: &Venue,
-    zone_of: &[Option<ZoneId>],
-    device: &Device,
-    who: Arc<str>,
-    at: Timestamp,
-) -> Option<Fix> {
-    let position = device.levels.position(venue, at)?;
-    let zones = device.levels.zones(venue, zone_of, at);
-    let (zone, error_m) = (device.zone, position.error_m);
-    Some(Fix { at, who, position: position.point, floor: position.floor, error_m, zone, zones })
 }
 
 /// The queue each receiver hears best: one within reach, the nearest first.

@@ -77,12 +77,13 @@ impl Followed {
         }
     }
 
-    /// Where a device is now, and the zone it is taken to be in; `None` without a belief.
-    pub fn locate(&mut self, key: DeviceKey, venue: &Venue, now: Timestamp) -> Option<(&Posterior, Option<ZoneId>)> {
+    /// Where a device was when everything up to `grid::LAG` later has been heard, and the zone it is taken to have
+    /// been in; `None` without a belief.
+    pub fn locate(&mut self, key: DeviceKey, at: Timestamp) -> Option<(&Posterior, Option<ZoneId>)> {
         let tracked = self.beliefs.get_mut(&key)?;
-        tracked.last = self.grid.posterior(&mut tracked.belief, now);
+        tracked.last = self.grid.posterior(&mut tracked.belief, at);
         let posterior = tracked.last.as_ref()?;
-        let zone = tracked.choice.update(&posterior.zones, now);
+        let zone = tracked.choice.update(&posterior.zones, at);
         Some((posterior, zone))
     }
 

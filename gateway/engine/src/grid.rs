@@ -97,6 +97,8 @@ pub struct Belief {
     window: Window,
     /// Passed, but waiting for hindsight: one a second at most, so no more than `HINDSIGHT` holds.
     waiting: VecDeque<Window>,
+    /// Probability of each cell in hindsight of the last window worked off, in the order of `cells`.
+    hindsight: Vec<f32>,
     /// What was believed in hindsight of the last two windows.
     told: [Option<Told>; 2],
 }
@@ -162,13 +164,19 @@ impl Belief {
             updates: 0,
             window: Window::new(at),
             waiting: VecDeque::new(),
+            hindsight: Vec::new(),
             told: [None, None],
         }
     }
 
-    /// Cells believed in with their probabilities, which sum to 1; in no particular order.
+    /// The moment believed in: the middle of the last window worked off.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// Cells believed in with their probabilities in hindsight, which sum to 1; in no particular order.
     pub fn cells(&self) -> impl Iterator<Item = (u16, f32)> {
-        self.cells.iter().zip(&self.mass).map(|(cell, mass)| (*cell, total(mass)))
+        self.cells.iter().copied().zip(self.hindsight.iter().copied())
     }
 
     /// All values, cell by cell.
@@ -219,12 +227,12 @@ impl Grid {
     /// Takes a sighting of a followed device into account.
     pub fn hear(&mut self, belief: &mut Belief, sighting: &Sighting) {
         let Some(rssi_dbm) = sighting.rssi_dbm else { return };
-        self.settle(belief, sighting.at);
+        self.advance(belief, sighting.at);
         belief.window.add(sighting.receiver, rssi_dbm);
     }
 
     /// Closes the window that has passed, and works off those whose hindsight has passed too.
-    fn settle(&mut self, belief: &mut Belief, now: Timestamp) {
+    pub fn advance(&mut self, belief: &mut Belief, now: Timestamp) {
         if now >= belief.window.end() {
             let passed = std::mem::replace(&mut belief.window, Window::new(now));
             if !passed.is_empty() {

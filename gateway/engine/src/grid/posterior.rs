@@ -43,7 +43,7 @@ impl Grid {
     /// What is believed of a moment, given everything heard until `LAG` after it; `None` before anything was
     /// heard. Between two windows it lies between what is believed of them.
     pub fn posterior(&mut self, belief: &mut Belief, at: Timestamp) -> Option<Posterior> {
-        self.settle(belief, at + LAG);
+        self.advance(belief, at + LAG);
         match &belief.told {
             [_, None] => None,
             [Some(before), Some(after)] if at < after.at => Some(between(before, after, at)),

@@ -25,6 +25,8 @@ impl Grid {
         } else {
             self.work.later.clone_from(&belief.mass);
         }
+        belief.hindsight.clear();
+        belief.hindsight.extend(self.work.later.iter().map(total));
         let told = Told { at: belief.at, posterior: self.describe(&belief.cells, &self.work.later) };
         belief.told.swap(0, 1);
         belief.told[1] = Some(told);
