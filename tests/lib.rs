@@ -14,6 +14,7 @@ pub mod recording;
 pub mod scan;
 pub mod scoring;
 pub mod simulation;
+pub mod surveys;
 pub mod waiting;
 
 use std::io::Write;

@@ -4,6 +4,7 @@ mod accuracy;
 mod boards;
 mod broker;
 mod browser;
+mod calibration;
 mod decode;
 mod docs;
 mod faults;

@@ -25,6 +25,7 @@ pub mod live;
 
 pub mod web;
 
+pub mod calibrate;
 pub mod check;
 pub mod convert;
 pub mod decode;
@@ -33,3 +34,4 @@ pub mod demo;
 #[cfg(feature = "bluetooth")]
 pub mod record;
 pub mod replay;
+pub mod site_map;

@@ -6,7 +6,7 @@
 
 use crate::grid::{Belief, Grid, Posterior, ZoneChoice};
 use crate::identity::{DeviceKey, Sighting};
-use crate::radio_map::{Assumptions, RadioMap};
+use crate::radio_map::{Assumptions, Learned, RadioMap};
 use crate::time::Timestamp;
 use crate::venue::{Venue, ZoneId};
 use std::collections::BTreeMap;
@@ -35,6 +35,11 @@ impl Followed {
     pub fn new(venue: &Venue) -> Self {
         let grid = Grid::new(venue, RadioMap::new(venue, Assumptions::default()));
         Self { grid, names: BTreeMap::new(), beliefs: BTreeMap::new() }
+    }
+
+    /// Takes over what was learned at labelled places; false when it was learned on another floor plan.
+    pub fn use_map(&mut self, learned: &Learned) -> bool {
+        self.grid.apply(learned)
     }
 
     /// Whether nobody is followed now.

@@ -8,11 +8,17 @@ use super::Engine;
 use crate::devices::Device;
 use crate::grid::{LAG, likeliest};
 use crate::output::{Fix, Output};
+use crate::radio_map::Learned;
 use crate::time::Timestamp;
 use crate::venue::{Venue, ZoneId};
 use std::sync::Arc;
 
 impl Engine {
+    /// Takes over what calibration learned about the venue's radio; false when it was learned on another floor plan.
+    pub fn use_map(&mut self, learned: &Learned) -> bool {
+        self.followed.use_map(learned)
+    }
+
     /// Tells the fixes that are due.
     pub(super) fn tell_fixes(&mut self, due: Timestamp, outputs: &mut Vec<Output>) {
         let at = due - LAG;

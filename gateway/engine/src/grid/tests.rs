@@ -67,7 +67,7 @@ fn probabilities_sum_to_one_and_cells_are_bounded() {
 #[test]
 fn the_silence_of_a_working_receiver_keeps_a_device_away_from_it() {
     let (mut grid, mut alone, _) = believed(HALL, &[[0, -80, 0]; 3]);
-    let (mut other, venue) = (alone.clone(), Venue::parse(HALL).expect("plan"));
+    let mut other = alone.clone();
     let now = Timestamp::from_micros(8_000_000);
     let after = |belief: &mut Belief, grid: &mut Grid| {
         grid.hear(belief, &sighting(7_000, 1, -80));
@@ -112,7 +112,6 @@ fn receivers_learn_their_gains_from_those_who_walk_by() {
 #[test]
 fn adverts_without_a_strength_change_nothing() {
     let (mut grid, mut belief, before) = believed(HALL, &[[-60, -83, -90]; 3]);
-    let venue = Venue::parse(HALL).expect("plan");
     let deaf = Sighting { rssi_dbm: None, ..sighting(7_100, 0, 0) };
     grid.hear(&mut belief, &deaf);
     assert_eq!(grid.posterior(&mut belief, Timestamp::from_micros(8_000_000)), Some(before));
