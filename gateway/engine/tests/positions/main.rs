@@ -4,9 +4,9 @@
 //! baselines and goals, and a failure where a figure is worse than its goal. The same assumptions serve everywhere.
 //! Unoptimised builds run fewer devices, so their figures scatter more and are held to looser goals.
 
-mod companion;
+pub mod companion;
 mod dice;
-mod halls;
+pub mod halls;
 mod measured;
 
 use venue_engine::beacon::DeviceClass;
