@@ -3,7 +3,8 @@
 #
 #   ./check.sh          fmt, clippy and docs
 #   ./check.sh test     everything that runs: unit tests, end-to-end tests, the tidy test
-#   ./check.sh NAME...  some of: fmt clippy docs test tidy deny cross all
+#   ./check.sh accuracy how right the numbers are, against docs/accuracy.md; UPDATE_ACCURACY=1 writes it
+#   ./check.sh NAME...  some of: fmt clippy docs test tidy accuracy deny cross all
 #
 # All steps build the whole workspace in the release profile, so that they share one build of the
 # dependencies; they take most of the time.
@@ -96,6 +97,12 @@ tests() {
     return "$result"
 }
 
+accuracy() {
+    step "build" cargo build --release --workspace --bins
+    step "build scorecards" cargo build --release -p venue-engine --examples
+    step accuracy target/release/scorecard
+}
+
 # Debian's cross compilers with the standard libraries of rustup.
 cross_with_gcc() {
     local target=$1 compiler=$2 variable=${1//-/_}
@@ -129,12 +136,12 @@ main() {
     [ $# -gt 0 ] || set -- fmt clippy docs
     for name in "$@"; do
         case $name in
-        fmt | clippy | docs | tidy | deny) "$name" ;;
+        fmt | clippy | docs | tidy | accuracy | deny) "$name" ;;
         test) tests ;;
         cross) cross_all ;;
         all) main fmt clippy docs test deny cross ;;
         *)
-            echo "no check called $name; there are: fmt clippy docs test tidy deny cross all" >&2
+            echo "no check called $name; there are: fmt clippy docs test tidy accuracy deny cross all" >&2
             exit 2
             ;;
         esac

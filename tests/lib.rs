@@ -4,6 +4,7 @@
 //! deadline, converted recordings, scores. It refuses to hide a test that could not run: `skip` prints
 //! its name and reason, and `check.sh` lists them at the end.
 
+pub mod baselines;
 pub mod convert_positioning;
 pub mod convert_trajectories;
 pub mod csv;
@@ -12,6 +13,7 @@ pub mod dice;
 pub mod programs;
 pub mod recording;
 pub mod scan;
+pub mod scorecard;
 pub mod scoring;
 pub mod simulation;
 pub mod surveys;

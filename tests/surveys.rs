@@ -31,9 +31,12 @@ pub struct Survey {
 }
 
 /// A part of a data set, and the survey it may be located with.
-struct Part {
-    recording: String,
-    survey: Survey,
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Lines of a recording.
+    pub recording: String,
+    /// What may be learned from.
+    pub survey: Survey,
 }
 
 #[derive(Deserialize)]
@@ -66,17 +69,26 @@ pub fn located(set: &str, data: &Path) -> Result<Score> {
 /// # Errors
 /// When data or program fail.
 pub fn located_after_calibration(set: &str, data: &Path) -> Result<Score> {
+    let (converted, parts) = in_parts(set, data)?;
+    let mut all = String::new();
+    for part in &parts {
+        all += &outputs(&part.recording, &converted.venue_toml, Some(&part.survey))?;
+    }
+    score(&all, &converted.truth, &converted.venue_toml)
+}
+
+/// A set in parts, none of which is in its own survey.
+///
+/// # Errors
+/// When there is no such set or it is not as expected.
+pub fn in_parts(set: &str, data: &Path) -> Result<(Converted, Vec<Part>)> {
     let converted = convert(set, data)?;
     let parts = match set {
         "tetam" => vec![Part { recording: converted.recording.clone(), survey: laboratory_survey(data)? }],
         "flat6" => runs(&converted)?,
         _ => tags(&converted)?,
     };
-    let mut all = String::new();
-    for part in &parts {
-        all += &outputs(&part.recording, &converted.venue_toml, Some(&part.survey))?;
-    }
-    score(&all, &converted.truth, &converted.venue_toml)
+    Ok((converted, parts))
 }
 
 /// What `replay` prints for a recording, after `calibrate` with a survey.
