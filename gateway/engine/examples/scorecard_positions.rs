@@ -8,7 +8,7 @@ mod scorecard;
 #[allow(dead_code, unused_imports, reason = "the tests' harness; its measured walks are scored by the whole gateway")]
 mod positions;
 
-use positions::{Figure, companion, halls};
+use positions::{Figure, companion, halls, storeys};
 use scorecard::scores::{Goal, Row, print};
 
 fn main() {
@@ -16,6 +16,7 @@ fn main() {
     print("The same halls, nothing learned before", &rows(halls::without_map()));
     print("The same halls, what goes wrong", &rows(halls::troubled()));
     print("Four nodes, 6 m by 4 m; baseline as published by ESPresense-companion", &rows(companion::companion()));
+    print("Two storeys of 30 m by 20 m with three receivers each", &rows(storeys::storeys()));
 }
 
 fn rows(figures: Vec<Figure>) -> Vec<Row> {

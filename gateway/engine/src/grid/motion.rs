@@ -24,8 +24,11 @@ const SHARE_MAX: f32 = 0.3;
 /// Passes of one prediction; in small rooms of fine cells people spread less far than they could.
 const PASSES_MAX: usize = 4;
 
-/// Share of walking people who change floor in a second; the plan knows no stairs, so they may anywhere.
+/// Share of walking people who change floor in a second, anywhere, where the plan draws no stairs.
 const FLOOR_SHARE: f32 = 0.005;
+
+/// The same of those at stairs, where it does: every other one takes them, in some seconds.
+const STAIRS_SHARE: f32 = 0.1;
 
 /// Share of transmitters that change by one step in a second: a body turns, a phone is put away.
 const OFFSET_SHARE: f32 = 0.01;
@@ -48,9 +51,14 @@ pub(crate) fn predict(belief: &mut Belief, map: &RadioMap, work: &mut Work, offs
         pass(belief, map, work, share, |steps| steps.along);
     }
     if map.cells().floors() > 1 {
-        pass(belief, map, work, FLOOR_SHARE * passed_s, |steps| steps.floors);
+        pass(belief, map, work, floor_share(map, passed_s), |steps| steps.floors);
     }
     work.leave(&belief.cells);
+}
+
+fn floor_share(map: &RadioMap, passed_s: f32) -> f32 {
+    let share = if map.cells().has_stairs() { STAIRS_SHARE } else { FLOOR_SHARE };
+    (share * passed_s).min(SHARE_MAX)
 }
 
 /// How often to spread, and what share goes to each neighbour.
@@ -68,7 +76,7 @@ pub(crate) fn retrace(cells: &[u16], map: &RadioMap, work: &mut Work, offsets: &
     let passed_s = passed_s.min(GAP_MAX_S);
     work.enter(cells);
     if map.cells().floors() > 1 {
-        gather(cells, map, work, FLOOR_SHARE * passed_s, |steps| steps.floors);
+        gather(cells, map, work, floor_share(map, passed_s), |steps| steps.floors);
     }
     let (passes, share) = blur(map, passed_s);
     for _ in 0..passes {

@@ -8,6 +8,7 @@ pub mod companion;
 mod dice;
 pub mod halls;
 mod measured;
+pub mod storeys;
 
 use venue_engine::beacon::DeviceClass;
 use venue_engine::grid::{Belief, Grid, LAG, Posterior, ZoneChoice, likeliest};
