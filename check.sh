@@ -4,7 +4,8 @@
 #   ./check.sh          fmt, clippy and docs
 #   ./check.sh test     everything that runs: unit tests, end-to-end tests, the tidy test
 #   ./check.sh fuzz     broken inputs to every parser, a short run; FUZZ_EXECUTIONS says how long
-#   ./check.sh NAME...  some of: fmt clippy docs test tidy deny fuzz cross all
+#   ./check.sh accuracy how right the numbers are, against docs/accuracy.md; UPDATE_ACCURACY=1 writes it
+#   ./check.sh NAME...  some of: fmt clippy docs test tidy accuracy deny fuzz cross all
 #
 # All steps build the whole workspace in the release profile, so that they share one build of the
 # dependencies; they take most of the time.
@@ -112,6 +113,12 @@ fuzz() {
     step "fuzz gateway" cargo run --release -p venue-gateway --example fuzz -- all "$executions" "$seed"
 }
 
+accuracy() {
+    step "build" cargo build --release --workspace --bins
+    step "build scorecards" cargo build --release -p venue-engine --examples
+    step accuracy target/release/scorecard
+}
+
 # Debian's cross compilers with the standard libraries of rustup.
 cross_with_gcc() {
     local target=$1 compiler=$2 variable=${1//-/_}
@@ -145,12 +152,12 @@ main() {
     [ $# -gt 0 ] || set -- fmt clippy docs
     for name in "$@"; do
         case $name in
-        fmt | clippy | docs | tidy | deny | fuzz) "$name" ;;
+        fmt | clippy | docs | tidy | accuracy | deny | fuzz) "$name" ;;
         test) tests ;;
         cross) cross_all ;;
         all) main fmt clippy docs test deny fuzz cross ;;
         *)
-            echo "no check called $name; there are: fmt clippy docs test tidy deny fuzz cross all" >&2
+            echo "no check called $name; there are: fmt clippy docs test tidy accuracy deny fuzz cross all" >&2
             exit 2
             ;;
         esac

@@ -7,6 +7,7 @@
 
 use crate::csv::Csv;
 use crate::recording::{self, Reception};
+use crate::surveys::Survey;
 use anyhow::{Context, Result, bail};
 use std::fmt::Write;
 use std::path::Path;
@@ -164,6 +165,29 @@ fn tetam(folder: &Path) -> Result<Converted> {
         }
     }
     Ok(source.finish())
+}
+
+/// Still points in the laboratory, measured five months before the walks: the first two minutes of each.
+///
+/// # Errors
+/// When a file is not as expected.
+pub fn laboratory_survey(data: &Path) -> Result<Survey> {
+    let rows = Csv::read(&data.join("positioning/tetam/fingerprints_set1_first120s.csv.gz"))?;
+    let mut source = Source::new("tetam", 20.66, 17.64);
+    let mut stays: std::collections::BTreeMap<i64, (i64, f64, f64)> = std::collections::BTreeMap::new();
+    for row in rows.rows() {
+        let start_us = micros_of_seconds(row.number("start_unix_s")?);
+        let at_us = start_us + micros_of_seconds(row.number("t_s")?);
+        let (x_m, y_m) = (row.number("x_m")? + MARGIN_M, row.number("y_m")? + MARGIN_M);
+        source.heard(at_us, row.text("sensor")?, 1, row.number("rssi_dbm")?);
+        let stay = stays.entry(start_us).or_insert((at_us, x_m, y_m));
+        stay.0 = stay.0.max(at_us);
+    }
+    let mut positions = String::from("beacon,from_us,to_us,x_m,y_m,floor\n");
+    for (from_us, (to_us, x_m, y_m)) in stays {
+        let _ = writeln!(positions, "{},{from_us},{to_us},{x_m:.3},{y_m:.3},ground", recording::who(1));
+    }
+    Ok(Survey { recording: recording::lines(&mut source.receptions), positions })
 }
 
 /// One tag on a robot in a flat, six anchors with two radios each. Both radios of an anchor become one

@@ -4,6 +4,7 @@
 //! deadline, converted recordings, scores. It refuses to hide a test that could not run: `skip` prints
 //! its name and reason, and `check.sh` lists them at the end.
 
+pub mod baselines;
 pub mod controller;
 pub mod convert_positioning;
 pub mod convert_trajectories;
@@ -14,8 +15,10 @@ pub mod peers;
 pub mod programs;
 pub mod recording;
 pub mod scan;
+pub mod scorecard;
 pub mod scoring;
 pub mod simulation;
+pub mod surveys;
 pub mod waiting;
 
 use std::io::Write;

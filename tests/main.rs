@@ -8,6 +8,7 @@ mod board;
 mod boards;
 mod broker;
 mod browser;
+mod calibration;
 mod decode;
 mod docs;
 mod doctor;

@@ -57,15 +57,22 @@ struct Fix {
     zone: Option<String>,
 }
 
+/// A line of truth.
 #[derive(Debug, Deserialize)]
-struct Truth {
-    kind: String,
-    at_us: i64,
+pub struct Truth {
+    /// `position` or `zone`.
+    pub kind: String,
+    /// When.
+    pub at_us: i64,
+    /// Who.
     #[serde(default)]
-    who: String,
-    x_m: Option<f64>,
-    y_m: Option<f64>,
-    zone: Option<String>,
+    pub who: String,
+    /// Where, metres, where that is known.
+    pub x_m: Option<f64>,
+    /// Where, metres, where that is known.
+    pub y_m: Option<f64>,
+    /// In which zone, where only that is known.
+    pub zone: Option<String>,
 }
 
 /// Compares the fixes of a replay with the truth.
@@ -110,7 +117,10 @@ fn fixes_by_name(outputs: &str) -> Result<BTreeMap<String, Vec<Fix>>> {
 }
 
 /// One truth per name and half second: the first of each.
-fn moments(truth: &str) -> Result<Vec<Truth>> {
+///
+/// # Errors
+/// When a line is no truth.
+pub fn moments(truth: &str) -> Result<Vec<Truth>> {
     let mut first: BTreeMap<(String, i64), Truth> = BTreeMap::new();
     for line in truth.lines() {
         let truth: Truth = serde_json::from_str(line).with_context(|| format!("no truth line: {line}"))?;

@@ -6,6 +6,7 @@
 use crate::config::{Config, read_file};
 use crate::radio::recording_file::Recording;
 use crate::replay::{self, Emit};
+use crate::site_map;
 use crate::{check, decode};
 use clap::{Args, Parser, Subcommand};
 use std::io::{BufWriter, Write};
@@ -45,6 +46,8 @@ enum Command {
     Record(crate::record::RecordArguments),
     /// Tell what is missing on this machine, and the command that mends it.
     Doctor(crate::doctor::DoctorArguments),
+    /// Learn the venue's radio from beacons whose places were noted, into a map beside the floor plan.
+    Calibrate(crate::calibrate::CalibrateArguments),
     /// Print the commented configuration.
     Config,
     /// Validate files: floor plans, configurations, campaigns. One line per fault.
@@ -152,6 +155,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         #[cfg(feature = "bluetooth")]
         Command::Record(arguments) => crate::record::run(&arguments),
         Command::Doctor(arguments) => crate::doctor::run(&arguments),
+        Command::Calibrate(arguments) => crate::calibrate::run(&arguments),
         Command::Config => Ok(std::io::stdout().write_all(crate::config::SHIPPED.as_bytes())?),
         Command::Check(arguments) => check::run(&arguments.files).map_err(Failure::Configuration),
     }
@@ -180,7 +184,8 @@ fn replay_command(arguments: &ReplayArguments) -> Result<(), Failure> {
     let recording = Recording::open(&arguments.input)?;
     let settings = config.as_ref().map_or_else(Settings::default, |config| config.settings.clone());
     let settings = Settings { track_all: arguments.track_all, ..settings };
-    let engine = replay_engine(&venue, settings, config.as_ref())?;
+    let mut engine = replay_engine(&venue, settings, config.as_ref())?;
+    use_map(&mut engine, &arguments.venue, &venue)?;
     let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
     Ok(replay::run(recording, engine, &venue, anchors, &arguments.emit.0, &mut out)?)
 }
@@ -199,6 +204,19 @@ fn replay_engine(venue: &Arc<Venue>, settings: Settings, config: Option<&Config>
         engine.handle(Event::Register(registration), &mut Vec::new());
     }
     Ok(engine)
+}
+
+/// Gives an engine the site map beside its floor plan, where there is one.
+///
+/// # Errors
+/// One line, where the map does not belong to the floor plan.
+pub fn use_map(engine: &mut Engine, venue_path: &Path, venue: &Venue) -> Result<(), Failure> {
+    let learned = site_map::read_beside(venue_path, venue).map_err(Failure::Configuration)?;
+    if let Some(learned) = learned {
+        engine.use_map(&learned);
+        tracing::info!("positions use {}", site_map::path_beside(venue_path).display());
+    }
+    Ok(())
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

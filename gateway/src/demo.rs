@@ -74,6 +74,8 @@ pub fn run(arguments: &DemoArguments) -> Result<(), Failure> {
     let setup = Setup {
         config: config(arguments, temporary.path.clone())?,
         venue,
+        // What was learned about a real venue's radio does not hold for a simulated one.
+        plan: None,
         clock: Clock::scaled(arguments.speed),
         registrations: registrations(&simulation)?,
     };

@@ -25,6 +25,7 @@ pub mod live;
 
 pub mod web;
 
+pub mod calibrate;
 pub mod check;
 pub mod convert;
 pub mod decode;
@@ -34,3 +35,4 @@ pub mod doctor;
 #[cfg(feature = "bluetooth")]
 pub mod record;
 pub mod replay;
+pub mod site_map;

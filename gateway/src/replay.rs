@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use venue_engine::engine::Engine;
 use venue_engine::event::{Anchor, AnchorKind, Event};
+use venue_engine::grid::LAG;
 use venue_engine::output::Output;
 use venue_engine::time::Timestamp;
 use venue_engine::venue::Venue;
@@ -89,7 +90,7 @@ pub fn run(
     emit: &[Emit],
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    let mut outputs = Vec::new();
+    let (mut outputs, mut waiting) = (Vec::new(), Waiting::new());
     let mut unknown_receivers: BTreeMap<String, u64> = BTreeMap::new();
     let mut anchors = anchors.into_iter().peekable();
     recording.for_each(|line| {
@@ -104,18 +105,53 @@ pub fn run(
         }
         let (at, source, rssi_dbm) = (line.at, line.source, line.rssi_dbm);
         engine.handle(Event::FromBoard { at, receiver, source, rssi_dbm, payload: line.payload }, &mut outputs);
-        write_outputs(&mut outputs, venue, emit, out)
+        write_outputs(waiting.take(&mut outputs), venue, emit, out)
     })?;
     anchors.for_each(|anchor| engine.handle(Event::Anchor(anchor), &mut outputs));
     engine.finish(&mut outputs);
-    write_outputs(&mut outputs, venue, emit, out)?;
+    write_outputs(waiting.take(&mut outputs), venue, emit, out)?;
+    write_outputs(waiting.rest(), venue, emit, out)?;
     out.flush()?;
     report(&recording, &engine, &unknown_receivers);
     Ok(())
 }
 
-fn write_outputs(outputs: &mut Vec<Output>, venue: &Venue, emit: &[Emit], out: &mut impl Write) -> anyhow::Result<()> {
-    for output in outputs.drain(..) {
+/// Outputs that wait for earlier ones: fixes come up to `LAG` after the moment they describe. What waits is what the
+/// engine says in twice that time.
+struct Waiting {
+    outputs: Vec<Output>,
+    newest: Timestamp,
+    settled: Timestamp,
+}
+
+impl Waiting {
+    fn new() -> Self {
+        Self { outputs: Vec::new(), newest: Timestamp::MIN, settled: Timestamp::MIN }
+    }
+
+    /// Takes outputs, and gives in the order of event time those that nothing earlier can follow.
+    fn take(&mut self, outputs: &mut Vec<Output>) -> Vec<Output> {
+        self.newest = outputs.iter().map(Output::at).fold(self.newest, Timestamp::max);
+        self.outputs.append(outputs);
+        let settled = self.newest - LAG;
+        if settled < self.settled + LAG {
+            return Vec::new();
+        }
+        self.settled = settled;
+        self.outputs.sort_by_key(Output::at);
+        let waiting = self.outputs.split_off(self.outputs.partition_point(|output| output.at() < settled));
+        std::mem::replace(&mut self.outputs, waiting)
+    }
+
+    /// All that still waits, in order.
+    fn rest(mut self) -> Vec<Output> {
+        self.outputs.sort_by_key(Output::at);
+        self.outputs
+    }
+}
+
+fn write_outputs(outputs: Vec<Output>, venue: &Venue, emit: &[Emit], out: &mut impl Write) -> anyhow::Result<()> {
+    for output in outputs {
         if emit.contains(&Emit::of(&output)) {
             writeln!(out, "{}", Line::new(&output, venue).to_json())?;
         }

@@ -16,6 +16,7 @@ use crate::store::{Attendee, Store, StoreHandle};
 use crate::web::{self, WebState};
 use anyhow::Context;
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration as WallDuration;
@@ -47,6 +48,8 @@ pub struct Setup {
     pub config: Config,
     /// The floor plan.
     pub venue: Arc<Venue>,
+    /// The floor plan's file, where it has one: a site map may lie beside it.
+    pub plan: Option<PathBuf>,
     /// Event time.
     pub clock: Clock,
     /// Who is registered from the start, beside those in the configuration and in the database.
@@ -73,7 +76,13 @@ pub struct Session {
 /// Where it cannot start, or could not end cleanly.
 pub fn run(config: &Config) -> Result<(), Failure> {
     let venue = crate::cli::load_venue(&config.venue)?;
-    let setup = Setup { config: config.clone(), venue: venue.clone(), clock: Clock::Wall, registrations: Vec::new() };
+    let setup = Setup {
+        config: config.clone(),
+        venue: venue.clone(),
+        plan: Some(config.venue.clone()),
+        clock: Clock::Wall,
+        registrations: Vec::new(),
+    };
     let mut session = Session::start(setup)?;
     session.listen(config, &venue)?;
     println!("ready {} {}", session.pages_url(), session.broker_url());
@@ -113,7 +122,7 @@ impl Session {
     /// # Errors
     /// Where a port is taken or the database cannot be used.
     pub fn start(setup: Setup) -> Result<Self, Failure> {
-        let Setup { config, venue, clock, registrations } = setup;
+        let Setup { config, venue, plan, clock, registrations } = setup;
         let address = format!("{}:{}", config.http_address, config.http_port);
         let listener = TcpListener::bind(&address).with_context(|| {
             format!("the pages cannot listen on {address}; choose another port, or end the program that has it")
@@ -126,7 +135,10 @@ impl Session {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let joined = runtime.block_on(store.attendees()).map_err(|error| anyhow::anyhow!("{error}"))?;
         let joined = joined.into_iter().filter_map(registration_of);
-        let engine = new_engine(&config, &venue, joined.chain(registrations))?;
+        let mut engine = new_engine(&config, &venue, joined.chain(registrations))?;
+        if let Some(plan) = &plan {
+            crate::cli::use_map(&mut engine, plan, &venue)?;
+        }
         let clock = clock.not_before(Timestamp::from_micros(store.event_time_us()));
         let (engine, engine_thread) = runtime::spawn(engine, clock, store.clone())?;
         let radios = radio::source::Sources::default();

@@ -55,42 +55,86 @@ struct Place {
     variance: f64,
 }
 
-/// What labels teach about a map; labels of receivers the map does not have are ignored.
-pub fn learn(map: &RadioMap, labels: &[Label]) -> Learned {
-    let places = places(map, labels);
-    let law = law(map, &places);
-    let exponent = law.exponent(map.assumptions());
-    let gains = law.gains(map.assumptions(), exponent);
-    let teach = |(receiver, (gain_db, _)): (ReceiverId, &(f64, f64))| {
-        let corrections_db = corrections(map, receiver, exponent, *gain_db, &places[usize::from(receiver.0)]);
-        LearnedReceiver { gain_db: *gain_db, corrections_db }
-    };
-    Learned { exponent, receivers: map.receivers().zip(&gains).map(teach).collect() }
+/// Looks kept: a walk of a day past 32 receivers. Further ones are refused.
+const LOOKS_MAX: usize = 1_000_000;
+
+/// Strengths of one look kept; its median no longer moves with further ones.
+const STRENGTHS_MAX: usize = 100;
+
+/// Labels gathered: who was where while a receiver heard them.
+#[derive(Debug, Default)]
+pub struct Survey {
+    looks: BTreeMap<(ReceiverId, u16, Timestamp), Vec<i8>>,
 }
 
-/// By receiver, the cells it heard a transmitter from: the mean of the looks' medians.
-fn places(map: &RadioMap, labels: &[Label]) -> Vec<Vec<Place>> {
-    let mut looks: BTreeMap<(ReceiverId, u16, Timestamp), Vec<i8>> = BTreeMap::new();
-    for label in labels {
-        if let Some(cell) = map.cells().at(label.floor, label.point) {
-            looks.entry((label.receiver, cell, label.at.window_start(LOOK))).or_default().push(label.rssi_dbm);
+impl Survey {
+    /// Takes a label; false when there is no room for another look, or no such floor or receiver.
+    pub fn add(&mut self, map: &RadioMap, label: &Label) -> bool {
+        let Some(cell) = map.cells().at(label.floor, label.point) else { return false };
+        let key = (label.receiver, cell, label.at.window_start(LOOK));
+        let known = usize::from(label.receiver.0) < map.receivers().count();
+        if !known || self.looks.len() >= LOOKS_MAX && !self.looks.contains_key(&key) {
+            return false;
         }
-    }
-    let mut sums: BTreeMap<(ReceiverId, u16), (f64, f64)> = BTreeMap::new();
-    for ((receiver, cell, _), mut levels_dbm) in looks {
-        let sum = sums.entry((receiver, cell)).or_default();
-        sum.0 += median(&mut levels_dbm);
-        sum.1 += 1.0;
-    }
-    let fading = f64::from(map.assumptions().fading_db).powi(2);
-    let mut places: Vec<Vec<Place>> = map.receivers().map(|_| Vec::new()).collect();
-    for ((receiver, cell), (sum, looks)) in sums {
-        let place = Place { cell, level_dbm: sum / looks, variance: AGEING_DB.powi(2) + fading / looks };
-        if let Some(places) = places.get_mut(usize::from(receiver.0)) {
-            places.push(place);
+        let strengths_dbm = self.looks.entry(key).or_default();
+        if strengths_dbm.len() < STRENGTHS_MAX {
+            strengths_dbm.push(label.rssi_dbm);
         }
+        true
     }
-    places
+
+    /// Looks of each receiver, and how many cells they came from.
+    pub fn seen(&self, map: &RadioMap) -> Vec<(usize, usize)> {
+        let of = |receiver: ReceiverId| {
+            let from = (receiver, 0, Timestamp::MIN);
+            let looks = self.looks.range(from..).take_while(|((by, _, _), _)| *by == receiver);
+            let cells: Vec<u16> = looks.map(|((_, cell, _), _)| *cell).collect();
+            let looks = cells.len();
+            // Looks come in the order of their cells.
+            let apart = cells.windows(2).filter(|pair| pair[0] != pair[1]).count();
+            (looks, apart + usize::from(looks > 0))
+        };
+        map.receivers().map(of).collect()
+    }
+
+    /// What the labels teach about a map.
+    pub fn learn(&self, map: &RadioMap) -> Learned {
+        let places = self.places(map);
+        let law = law(map, &places);
+        let exponent = law.exponent(map.assumptions());
+        let gains = law.gains(map.assumptions(), exponent);
+        let teach = |(receiver, (gain_db, _)): (ReceiverId, &(f64, f64))| {
+            let corrections_db = corrections(map, receiver, exponent, *gain_db, &places[usize::from(receiver.0)]);
+            LearnedReceiver { gain_db: *gain_db, corrections_db }
+        };
+        Learned { exponent, receivers: map.receivers().zip(&gains).map(teach).collect() }
+    }
+
+    /// By receiver, the cells it heard a transmitter from: the mean of the looks' medians.
+    fn places(&self, map: &RadioMap) -> Vec<Vec<Place>> {
+        let mut sums: BTreeMap<(ReceiverId, u16), (f64, f64)> = BTreeMap::new();
+        for ((receiver, cell, _), strengths_dbm) in &self.looks {
+            let sum = sums.entry((*receiver, *cell)).or_default();
+            sum.0 += median(&mut strengths_dbm.clone());
+            sum.1 += 1.0;
+        }
+        let fading = f64::from(map.assumptions().fading_db).powi(2);
+        let mut places: Vec<Vec<Place>> = map.receivers().map(|_| Vec::new()).collect();
+        for ((receiver, cell), (sum, looks)) in sums {
+            let place = Place { cell, level_dbm: sum / looks, variance: AGEING_DB.powi(2) + fading / looks };
+            places[usize::from(receiver.0)].push(place);
+        }
+        places
+    }
+}
+
+/// What labels teach about a map; those of receivers or floors the map does not have are ignored.
+pub fn learn(map: &RadioMap, labels: &[Label]) -> Learned {
+    let mut survey = Survey::default();
+    labels.iter().for_each(|label| {
+        survey.add(map, label);
+    });
+    survey.learn(map)
 }
 
 fn median(levels_dbm: &mut [i8]) -> f64 {

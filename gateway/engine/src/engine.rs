@@ -13,12 +13,13 @@ use crate::event::{Event, SubjectKind};
 use crate::flow::Flow;
 use crate::follow::Followed;
 use crate::geometry::Point;
+use crate::grid::LAG;
 use crate::heat::{Heat, Lattice};
 use crate::identity::{DeviceKey, Identity, Sighting};
 use crate::locate::zones_of_receivers;
 use crate::offers::campaign::Campaign;
 use crate::offers::{Offers, Scorer};
-use crate::output::{Change, Fix, Output, ZoneChange};
+use crate::output::{Change, Output, ZoneChange};
 use crate::penetration::Penetration;
 use crate::people::Crowd;
 use crate::queue::{self, Queues};
@@ -30,6 +31,7 @@ use crate::venue::{FloorId, Venue, ZoneId};
 use std::sync::Arc;
 
 mod crowd;
+mod fixes;
 mod queueing;
 
 /// Times outside 1970 to 2100 are a broken clock or a forged line.
@@ -134,6 +136,7 @@ impl Engine {
     /// Ends a recording: everything held back is processed, open windows are told.
     pub fn finish(&mut self, outputs: &mut Vec<Output>) {
         self.release(Timestamp::MAX, outputs);
+        self.tell_last_fixes(outputs);
         let clock = self.clock;
         self.end_heat_window(clock, outputs);
         self.end_movement_window(clock, outputs);
@@ -215,7 +218,7 @@ impl Engine {
                 Deadline::Report => self.report(at, outputs),
                 Deadline::Anchor => self.crowd.take_anchor(&self.venue, at),
                 Deadline::HeatWindow => self.end_heat_window(at, outputs),
-                Deadline::MovementWindow => self.end_movement_window(at, outputs),
+                Deadline::MovementWindow => self.end_movement_window(at - LAG, outputs),
             }
         }
     }
@@ -238,7 +241,8 @@ impl Engine {
             self.next_queues.map(|at| (at, Deadline::Queues)),
             self.next_report.map(|at| (at, Deadline::Report)),
             self.heat.window_end().map(|at| (at, Deadline::HeatWindow)),
-            self.flow.window_end().map(|at| (at, Deadline::MovementWindow)),
+            // Changes of zone are noticed as late as positions are told.
+            self.flow.window_end().map(|at| (at + LAG, Deadline::MovementWindow)),
         ]
         .into_iter()
         .flatten()
@@ -273,7 +277,7 @@ impl Engine {
 
     fn start_deadlines(&mut self, at: Timestamp) {
         let after = |every: Duration| at.window_start(every) + every;
-        self.next_fixes.get_or_insert(after(self.settings.fix_every));
+        self.next_fixes.get_or_insert(after(self.settings.fix_every) + LAG);
         self.next_report.get_or_insert(after(self.settings.report_every));
         if !self.queues.is_empty() {
             self.next_queues.get_or_insert(after(queue::STEP));
@@ -317,33 +321,6 @@ impl Engine {
         let dwell_s = Some(device.last_at.since(device.entered_at).as_secs_f64());
         let left = |zone| Output::ZoneChange(ZoneChange { at, who, change: Change::Left, zone, dwell_s });
         outputs.extend(device.zone.map(left));
-    }
-
-    fn tell_fixes(&mut self, at: Timestamp, outputs: &mut Vec<Output>) {
-        for (who, key) in self.followed.list() {
-            let Some(device) = self.devices.get(key) else { continue };
-            let (zone_before, located) = (device.zone, self.followed.locate(key, &self.venue, at));
-            let fix = match located {
-                Some((posterior, zone)) => Fix {
-                    at,
-                    who,
-                    position: posterior.point,
-                    floor: posterior.floor,
-                    error_m: posterior.error_m,
-                    zone,
-                    zones: posterior.zones.clone(),
-                },
-                None => match baseline_fix(&self.venue, &self.zone_of, device, who, at) {
-                    Some(fix) => fix,
-                    None => continue,
-                },
-            };
-            if fix.zone != zone_before {
-                self.change_zone(key, fix.zone, at, outputs);
-            }
-            outputs.push(Output::Fix(fix));
-        }
-        self.next_fixes = (!self.followed.is_empty()).then(|| at + self.settings.fix_every);
     }
 
     fn report(&mut self, at: Timestamp, outputs: &mut Vec<Output>) {
@@ -399,20 +376,6 @@ fn whereabouts(
         return Some((posterior.point, posterior.floor));
     }
     device.levels.position(venue, at).map(|position| (position.point, position.floor))
-}
-
-/// The fix of a device of which no belief is kept.
-fn baseline_fix(
-    venue: &Venue,
-    zone_of: &[Option<ZoneId>],
-    device: &Device,
-    who: Arc<str>,
-    at: Timestamp,
-) -> Option<Fix> {
-    let position = device.levels.position(venue, at)?;
-    let zones = device.levels.zones(venue, zone_of, at);
-    let (zone, error_m) = (device.zone, position.error_m);
-    Some(Fix { at, who, position: position.point, floor: position.floor, error_m, zone, zones })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use crate::grid::{Belief, Grid, Posterior, ZoneChoice};
 use crate::identity::{DeviceKey, Sighting};
-use crate::radio_map::{Assumptions, RadioMap};
+use crate::radio_map::{Assumptions, Learned, RadioMap};
 use crate::time::Timestamp;
 use crate::venue::{Venue, ZoneId};
 use std::collections::BTreeMap;
@@ -53,6 +53,11 @@ impl Followed {
         (&mut self.grid, move |key| beliefs.get(&key).map(|tracked| &tracked.belief))
     }
 
+    /// Takes over what was learned at labelled places; false when it was learned on another floor plan.
+    pub fn use_map(&mut self, learned: &Learned) -> bool {
+        self.grid.apply(learned)
+    }
+
     /// Whether nobody is followed now.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
@@ -93,12 +98,13 @@ impl Followed {
         }
     }
 
-    /// Where a device is now, and the zone it is taken to be in; `None` without a belief.
-    pub fn locate(&mut self, key: DeviceKey, venue: &Venue, now: Timestamp) -> Option<(&Posterior, Option<ZoneId>)> {
+    /// Where a device was when everything up to `grid::LAG` later has been heard, and the zone it is taken to have
+    /// been in; `None` without a belief.
+    pub fn locate(&mut self, key: DeviceKey, at: Timestamp) -> Option<(&Posterior, Option<ZoneId>)> {
         let tracked = self.beliefs.get_mut(&key)?;
-        tracked.last = self.grid.posterior(&mut tracked.belief, venue, now);
+        tracked.last = self.grid.posterior(&mut tracked.belief, at);
         let posterior = tracked.last.as_ref()?;
-        let zone = tracked.choice.update(&posterior.zones, now);
+        let zone = tracked.choice.update(&posterior.zones, at);
         Some((posterior, zone))
     }
 

@@ -1,22 +1,25 @@
 //! Where a followed device is: a Bayes filter over cells, standing or walking, and transmitter strength.
 //!
-//! In: sightings of a device, event by event. Out: a posterior over cells, and from it a position with its
-//! error and the probability of each zone. Cost follows seconds of followed devices, not adverts: adverts only
-//! add to a window, and a window is worked off when it has passed and something else happens. It refuses to be
-//! surer than the radio map allows: what the map is off stays the same from second to second, so a belief fades
-//! towards "anywhere" at a pace that follows the map's doubt, and is drawn together again by each window.
+//! In: sightings of a device, event by event. Out: a posterior over cells for the middle of each window, and
+//! from it a position with its error and the probability of each zone. What was heard shortly after a moment
+//! counts for that moment too, so a posterior comes `LAG` after the time it describes. Cost follows seconds of
+//! followed devices, not adverts: adverts only add to a window, and a window is worked off once it and those it
+//! waits for have passed. It refuses to be surer than the radio map allows: what the map is off stays the same
+//! from second to second, so a belief fades towards "anywhere" at a pace that follows the map's doubt, and is
+//! drawn together again by each window.
 //!
 //! The state is a cell, one of two modes and one of five transmitter offsets (grid localisation: Thrun, Burgard
 //! and Fox, "Probabilistic Robotics", 2005, chapter 8; fading: Kulhavý and Zarrop, "On a general concept of
-//! forgetting", 1993).
+//! forgetting", 1993; what came after: fixed-lag smoothing, Särkkä, "Bayesian Filtering and Smoothing", 2013).
 
 mod likelihood;
 mod motion;
 mod posterior;
 mod powers;
+mod smooth;
 mod window;
 
-pub use posterior::{Posterior, ZoneChoice};
+pub use posterior::{Posterior, ZoneChoice, likeliest};
 
 use crate::geometry::contains;
 use crate::identity::Sighting;
@@ -26,8 +29,10 @@ use crate::radio_map::{Learned, RadioMap};
 use crate::time::{Duration, Timestamp};
 use crate::venue::{Queue, Venue};
 use likelihood::Likelihood;
+use posterior::Told;
 use powers::{exp2, log2};
-use window::{Heard, Window};
+use std::collections::VecDeque;
+use window::{Heard, WINDOW, Window};
 
 /// Standing and walking.
 pub(crate) const MODES: usize = 2;
@@ -37,6 +42,13 @@ pub(crate) const OFFSETS: usize = 5;
 
 /// Distance between two offsets, dB: about the standard deviation of transmitters.
 pub(crate) const OFFSET_STEP_DB: f32 = 4.0;
+
+/// Time heard after a window that counts for it. Two windows take most of what the future can tell while
+/// beliefs fade by a third in a second or more; each further one costs as much as an update.
+pub const HINDSIGHT: Duration = Duration::from_secs(2);
+
+/// A posterior describes a moment this long ago: the window after it must have passed, and its hindsight.
+pub const LAG: Duration = Duration::from_micros(HINDSIGHT.as_micros() + WINDOW.as_micros());
 
 /// Cells one device is believed to be in. 256 cells of 42 bytes are 11 kB a device, 22 MB for 2 000; beyond
 /// them the least likely are given up.
@@ -80,10 +92,17 @@ pub(crate) type Mass = [[f32; OFFSETS]; MODES];
 pub struct Belief {
     cells: Vec<u16>,
     mass: Vec<Mass>,
-    window: Window,
     /// The belief holds for this time.
     at: Timestamp,
     updates: u8,
+    /// Being filled.
+    window: Window,
+    /// Passed, but waiting for hindsight: one a second at most, so no more than `HINDSIGHT` holds.
+    waiting: VecDeque<Window>,
+    /// Probability of each cell in hindsight of the last window worked off, in the order of `cells`.
+    hindsight: Vec<f32>,
+    /// What was believed in hindsight of the last two windows.
+    told: [Option<Told>; 2],
 }
 
 /// The filter of a venue: its map, what the devices teach about it, and room to work in.
@@ -106,11 +125,27 @@ struct Work {
     /// Per believed cell and offset; then the weights that follow.
     log_likelihood: Vec<[f32; OFFSETS]>,
     order: Vec<f32>,
+    /// How likely what came later is, by believed cell and state; then the belief in hindsight.
+    later: Vec<Mass>,
     /// Per believed cell its probability and the offset expected there times it, dB.
     moments: Vec<(f32, f32)>,
 }
 
 const NOWHERE: u16 = u16::MAX;
+
+impl Work {
+    /// Notes the place of each cell of a list.
+    fn enter(&mut self, cells: &[u16]) {
+        for (place, cell) in cells.iter().enumerate() {
+            self.place[usize::from(*cell)] = place as u16;
+        }
+    }
+
+    /// Forgets them again.
+    fn leave(&mut self, cells: &[u16]) {
+        cells.iter().for_each(|cell| self.place[usize::from(*cell)] = NOWHERE);
+    }
+}
 
 /// What is believed of a device before it is heard: everywhere, as the product of two tables.
 #[derive(Debug)]
@@ -124,12 +159,26 @@ struct Prior {
 impl Belief {
     /// Nothing known yet.
     pub fn new(at: Timestamp) -> Self {
-        Self { cells: Vec::new(), mass: Vec::new(), window: Window::new(at), at, updates: 0 }
+        Self {
+            cells: Vec::new(),
+            mass: Vec::new(),
+            at,
+            updates: 0,
+            window: Window::new(at),
+            waiting: VecDeque::new(),
+            hindsight: Vec::new(),
+            told: [None, None],
+        }
     }
 
-    /// Cells believed in with their probabilities, which sum to 1; in no particular order.
+    /// The moment believed in: the middle of the last window worked off.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// Cells believed in with their probabilities in hindsight, which sum to 1; in no particular order.
     pub fn cells(&self) -> impl Iterator<Item = (u16, f32)> {
-        self.cells.iter().zip(&self.mass).map(|(cell, mass)| (*cell, total(mass)))
+        self.cells.iter().copied().zip(self.hindsight.iter().copied())
     }
 
     /// All values, cell by cell.
@@ -184,20 +233,26 @@ impl Grid {
         belief.window.add(sighting.receiver, rssi_dbm);
     }
 
-    /// Works off the window that has passed, if one has and anything was heard in it.
+    /// Closes the window that has passed, and works off those whose hindsight has passed too.
     pub fn advance(&mut self, belief: &mut Belief, now: Timestamp) {
-        let end = belief.window.end();
-        if now < end {
-            return;
+        if now >= belief.window.end() {
+            let passed = std::mem::replace(&mut belief.window, Window::new(now));
+            if !passed.is_empty() {
+                belief.waiting.push_back(passed);
+            }
         }
-        if !belief.window.is_empty() {
-            self.update(belief, end);
+        while let Some(window) = belief.waiting.pop_front_if(|first| first.end() + HINDSIGHT <= now) {
+            self.update(belief, &window);
+            self.look_back(belief);
+            if belief.updates.is_multiple_of(LEARN_EVERY) && !self.map.is_learned() {
+                self.learn(belief, &window);
+            }
         }
-        belief.window.restart(now);
     }
 
-    /// Moves the belief to a time and weighs it by what was heard until then.
-    fn update(&mut self, belief: &mut Belief, at: Timestamp) {
+    /// Moves the belief to the middle of a window and weighs it by what was heard.
+    fn update(&mut self, belief: &mut Belief, window: &Window) {
+        let at = window.middle();
         let passed_s = at.since(belief.at).max(Duration::ZERO).as_secs_f64() as f32;
         belief.at = at;
         belief.updates = belief.updates.wrapping_add(1);
@@ -212,18 +267,13 @@ impl Grid {
             let first = usize::from(belief.updates / SOW_EVERY) % stride;
             self.prior.sow(belief, &mut self.work.place, SOW, first..stride);
         }
-        self.weigh(belief, at);
+        self.weigh(belief, window);
         prune(belief, &mut self.work.order);
-        if belief.updates.is_multiple_of(LEARN_EVERY) && !self.map.is_learned() {
-            self.learn(belief, at);
-        }
     }
 
     /// Lets a belief fade towards the prior: a weighted mean of their logarithms.
     fn fade(&self, belief: &mut Belief, passed_s: f32) {
-        // Steeper than the share itself: with a good map nearly all that is off averages out in time.
-        let share = FADE * self.lasting_share().powf(1.5);
-        let keep = exp2(passed_s * log2(1.0 - share));
+        let keep = self.kept(passed_s);
         // Loops over plain floats run in vector registers; that halves the cost of an update.
         belief.values().iter_mut().for_each(|value| *value = keep * log2(*value));
         for (cell, mass) in belief.cells.iter().zip(&mut belief.mass) {
@@ -237,19 +287,21 @@ impl Grid {
         belief.normalise();
     }
 
+    /// Share of a belief's sureness that is left after some seconds.
+    fn kept(&self, passed_s: f32) -> f32 {
+        // Steeper than the share itself: with a good map nearly all that is off averages out in time.
+        let share = FADE * self.lasting_share().powf(1.5);
+        exp2(passed_s * log2(1.0 - share))
+    }
+
     /// Share of what levels are off that stays the same from second to second.
     fn lasting_share(&self) -> f32 {
         let doubt = self.map.doubt();
         doubt / (doubt + self.map.assumptions().fading_db.powi(2))
     }
 
-    fn weigh(&mut self, belief: &mut Belief, at: Timestamp) {
-        let temper = 1.0 - TEMPER * self.lasting_share();
-        let weights = &mut self.work.log_likelihood;
-        self.likelihood.of_window(belief, &self.map, at, weights);
-        let weights = weights.as_flattened_mut();
-        let best = weights.iter().fold(f32::MIN, |best, value| best.max(*value));
-        weights.iter_mut().for_each(|value| *value = exp2(temper * (*value - best)));
+    fn weigh(&mut self, belief: &mut Belief, window: &Window) {
+        self.weights(&belief.cells, window);
         for (mass, weights) in belief.mass.iter_mut().zip(&self.work.log_likelihood) {
             for mode in mass.iter_mut() {
                 mode.iter_mut().zip(weights).for_each(|(value, weight)| *value *= weight);
@@ -258,15 +310,26 @@ impl Grid {
         belief.normalise();
     }
 
+    /// How well a window fits each cell and offset, 1 at best, into the work room.
+    fn weights(&mut self, cells: &[u16], window: &Window) {
+        let temper = 1.0 - TEMPER * self.lasting_share();
+        let weights = &mut self.work.log_likelihood;
+        self.likelihood.of_window(cells, window, &self.map, weights);
+        let weights = weights.as_flattened_mut();
+        let best = weights.iter().fold(f32::MIN, |best, value| best.max(*value));
+        weights.iter_mut().for_each(|value| *value = exp2(temper * (*value - best)));
+    }
+
     /// Lets the device teach the receivers that heard it their gains.
-    fn learn(&mut self, belief: &Belief, at: Timestamp) {
+    fn learn(&mut self, belief: &Belief, window: &Window) {
         let moments = &mut self.work.moments;
         moments.clear();
-        moments.extend(belief.mass.iter().map(|mass| (total(mass), mean_offset_db(mass))));
-        for heard in belief.window.heard() {
-            let lesson = lesson(&self.map, belief, moments, heard);
+        moments.extend(self.work.later.iter().map(|mass| (total(mass), mean_offset_db(mass))));
+        for heard in window.heard() {
+            let lesson = lesson(&self.map, &belief.cells, moments, heard);
             self.law.learn(heard.receiver, &lesson);
         }
+        let at = window.middle();
         let passed = at.since(self.taught_at);
         if passed < TEACH_EVERY {
             return;
@@ -284,12 +347,12 @@ fn mean_offset_db(mass: &Mass) -> f32 {
 }
 
 /// What one receiver's level teaches, in expectation over a belief.
-fn lesson(map: &RadioMap, belief: &Belief, moments: &[(f32, f32)], heard: &Heard) -> Lesson {
+fn lesson(map: &RadioMap, cells: &[u16], moments: &[(f32, f32)], heard: &Heard) -> Lesson {
     let assumptions = map.assumptions();
     let variance = assumptions.shadowing_db.powi(2) + assumptions.fading_db.powi(2) / f32::from(heard.count);
     let mut lesson = Lesson { weight: LESSON_WEIGHT / f64::from(variance), ..Lesson::default() };
     let distances_db = map.distances_db(heard.receiver);
-    for (cell, (probability, offset_db)) in belief.cells.iter().zip(moments) {
+    for (cell, (probability, offset_db)) in cells.iter().zip(moments) {
         let (probability, distance) = (f64::from(*probability), f64::from(distances_db[usize::from(*cell)]));
         let bare_dbm = map.bare_dbm(heard.receiver, *cell);
         let level_db = probability * (f64::from(heard.mean_dbm()) - bare_dbm) - f64::from(*offset_db);

@@ -17,6 +17,8 @@ pub const QUEUES_MAX: usize = 16;
 pub const FLOORS_MAX: usize = 16;
 /// Walls of a venue; each costs a crossing test per path of the simulator and per cell of a radio map.
 pub const WALLS_MAX: usize = 1_000;
+/// Stairs and lifts of a venue.
+pub const STAIRS_MAX: usize = 64;
 /// Longest name; names become MQTT topic levels and table headings.
 pub const NAME_LEN_MAX: usize = 64;
 /// Longest side of a floor: beyond it a heat map of 2 m cells no longer fits its memory budget.
@@ -50,6 +52,8 @@ pub struct Venue {
     pub receivers: Vec<Receiver>,
     /// Where people come in and leave.
     pub entrances: Vec<Entrance>,
+    /// Where people change floor. Empty where nobody drew any: then they may anywhere, rarely.
+    pub stairs: Vec<Stairs>,
     /// Where people wait.
     pub queues: Vec<Queue>,
 }
@@ -114,6 +118,19 @@ pub struct Entrance {
     /// Metres from the floor's corner.
     pub x_m: f64,
     /// Metres from the floor's corner.
+    pub y_m: f64,
+}
+
+/// Stairs, a ramp or a lift: a door between floors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stairs {
+    /// Unique name.
+    pub name: String,
+    /// The floors it joins, two or more, each with the next.
+    pub floors: Vec<FloorId>,
+    /// Metres from each floor's corner.
+    pub x_m: f64,
+    /// Metres from each floor's corner.
     pub y_m: f64,
 }
 
@@ -190,9 +207,10 @@ fn read_venue(root: &Table<'_, '_>) -> Option<Venue> {
     let walls = limited(root, "wall", WALLS_MAX, |table| read_wall(table, &floors));
     let receivers = limited(root, "receiver", RECEIVERS_MAX, |table| read_receiver(table, &floors));
     let entrances = limited(root, "entrance", 64, |table| read_entrance(table, &floors));
+    let stairs = limited(root, "stairs", STAIRS_MAX, |table| read_stairs(table, &floors));
     let queues = limited(root, "queue", QUEUES_MAX, |table| read_queue(table, &floors));
     root.refuse_unknown_keys();
-    Some(Venue { name: name?, floors, zones, walls, receivers, entrances, queues })
+    Some(Venue { name: name?, floors, zones, walls, receivers, entrances, stairs, queues })
 }
 
 /// Reads the tables of one kind; refuses more than `count_max` and a name used twice.
@@ -276,6 +294,24 @@ fn read_entrance(table: &Table<'_, '_>, floors: &[Floor]) -> Option<Entrance> {
     let floor = read_floor_id(table, floors);
     let [x_m, y_m] = read_place(table, floor, floors)?;
     Some(Entrance { name: name?, floor: floor?, x_m, y_m })
+}
+
+fn read_stairs(table: &Table<'_, '_>, floors: &[Floor]) -> Option<Stairs> {
+    let name = read_name(table);
+    let named = table.texts("floors").unwrap_or_default();
+    if named.len() < 2 {
+        table.fault("floors", "`floors` must name the floors it joins, for example [\"ground\", \"first\"]");
+    }
+    let mut joined = Vec::new();
+    for floor in &named {
+        match floors.iter().position(|known| known.name == *floor) {
+            Some(index) => joined.push(FloorId(index as u8)),
+            None => table.fault("floors", format_args!("no floor \"{floor}\"; name floors of this plan")),
+        }
+    }
+    let places = joined.iter().map(|floor| read_place(table, Some(*floor), floors));
+    let [x_m, y_m] = places.last().unwrap_or_else(|| read_place(table, None, floors))?;
+    Some(Stairs { name: name?, floors: joined, x_m, y_m })
 }
 
 fn read_queue(table: &Table<'_, '_>, floors: &[Floor]) -> Option<Queue> {
@@ -416,6 +452,25 @@ wait_limit_s = 300
     fn several_faults_are_told_in_one_go() {
         let text = GOOD.replace("width_m = 40", "width_m = -4").replace("servers = 2", "servers = 0");
         assert_eq!(faults(&text).len(), 2, "{:?}", faults(&text));
+    }
+
+    #[test]
+    fn stairs_join_floors_of_the_plan() {
+        let plan = GOOD.replace(
+            "[[zone]]",
+            "[[floor]]\nname = \"roof\"\nwidth_m = 30\ndepth_m = 24\n[[zone]]\nfloor = \"ground\"",
+        );
+        let plan = ["wall", "receiver", "entrance", "queue"].iter().fold(plan, |plan, kind| {
+            plan.replace(&format!("[[{kind}]]\n"), &format!("[[{kind}]]\nfloor = \"ground\"\n"))
+        });
+        let stairs = |floors: &str, x_m: u8| {
+            format!("{plan}[[stairs]]\nname = \"main\"\nfloors = {floors}\nx_m = {x_m}\ny_m = 5\n")
+        };
+        let venue = Venue::parse(&stairs("[\"ground\", \"roof\"]", 9)).expect("good");
+        assert_eq!(venue.stairs[0].floors, [FloorId(0), FloorId(1)]);
+        assert_eq!(faults(&stairs("[\"ground\", \"cellar\"]", 9)).len(), 1);
+        assert_eq!(faults(&stairs("[\"ground\"]", 9)).len(), 1);
+        assert!(faults(&stairs("[\"ground\", \"roof\"]", 35))[0].contains("off floor \"roof\""));
     }
 
     #[test]

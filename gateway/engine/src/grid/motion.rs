@@ -24,8 +24,11 @@ const SHARE_MAX: f32 = 0.3;
 /// Passes of one prediction; in small rooms of fine cells people spread less far than they could.
 const PASSES_MAX: usize = 4;
 
-/// Share of walking people who change floor in a second; the plan knows no stairs, so they may anywhere.
+/// Share of walking people who change floor in a second, anywhere, where the plan draws no stairs.
 const FLOOR_SHARE: f32 = 0.005;
+
+/// The same of those at stairs, where it does: every other one takes them, in some seconds.
+const STAIRS_SHARE: f32 = 0.1;
 
 /// Share of transmitters that change by one step in a second: a body turns, a phone is put away.
 const OFFSET_SHARE: f32 = 0.01;
@@ -41,29 +44,74 @@ pub(crate) fn predict(belief: &mut Belief, map: &RadioMap, work: &mut Work, offs
     switch_modes(belief, passed_s);
     let passed_s = passed_s.min(GAP_MAX_S);
     change_offsets(belief, offsets, passed_s);
-    for (place, cell) in belief.cells.iter().enumerate() {
-        work.place[usize::from(*cell)] = place as u16;
-    }
-    let side_m = map.cells().side_m() as f32;
-    let spread = SPREAD_M * SPREAD_M * passed_s / (side_m * side_m);
-    let passes = ((spread / (2.0 * SHARE_MAX)).ceil() as usize).clamp(1, PASSES_MAX);
-    let share = (spread / (2.0 * passes as f32)).min(SHARE_MAX);
+    work.enter(&belief.cells);
+    let (passes, share) = blur(map, passed_s);
     for _ in 0..passes {
         pass(belief, map, work, share, |steps| steps.across);
         pass(belief, map, work, share, |steps| steps.along);
     }
     if map.cells().floors() > 1 {
-        pass(belief, map, work, FLOOR_SHARE * passed_s, |steps| steps.floors);
+        pass(belief, map, work, floor_share(map, passed_s), |steps| steps.floors);
     }
-    for cell in &belief.cells {
-        work.place[usize::from(*cell)] = NOWHERE;
+    work.leave(&belief.cells);
+}
+
+fn floor_share(map: &RadioMap, passed_s: f32) -> f32 {
+    let share = if map.cells().has_stairs() { STAIRS_SHARE } else { FLOOR_SHARE };
+    (share * passed_s).min(SHARE_MAX)
+}
+
+/// How often to spread, and what share goes to each neighbour.
+fn blur(map: &RadioMap, passed_s: f32) -> (usize, f32) {
+    let side_m = map.cells().side_m() as f32;
+    let spread = SPREAD_M * SPREAD_M * passed_s / (side_m * side_m);
+    let passes = ((spread / (2.0 * SHARE_MAX)).ceil() as usize).clamp(1, PASSES_MAX);
+    (passes, (spread / (2.0 * passes as f32)).min(SHARE_MAX))
+}
+
+/// Moves how likely something later is, by believed cell and state, back by some seconds: the transpose of
+/// `predict`. Steps are as likely in either direction, so spreading is its own transpose. Cells that are not
+/// believed in are taken for as likely as their neighbours.
+pub(crate) fn retrace(cells: &[u16], map: &RadioMap, work: &mut Work, offsets: &Offsets, passed_s: f32) {
+    let passed_s = passed_s.min(GAP_MAX_S);
+    work.enter(cells);
+    if map.cells().floors() > 1 {
+        gather(cells, map, work, floor_share(map, passed_s), |steps| steps.floors);
+    }
+    let (passes, share) = blur(map, passed_s);
+    for _ in 0..passes {
+        gather(cells, map, work, share, |steps| steps.along);
+        gather(cells, map, work, share, |steps| steps.across);
+    }
+    work.leave(cells);
+    let flows = offset_flows(offsets, passed_s);
+    for mode in work.later.iter_mut().flatten() {
+        let after = *mode;
+        for (offset, (up, down)) in flows.iter().enumerate() {
+            let gain = after[offset + 1] - after[offset];
+            mode[offset] += gain * up;
+            mode[offset + 1] -= gain * down;
+        }
+    }
+    let (start, stop) = mode_flows(passed_s);
+    for [standing, walking] in &mut work.later {
+        for (standing, walking) in standing.iter_mut().zip(walking) {
+            let gain = *walking - *standing;
+            *standing += gain * start;
+            *walking -= gain * stop;
+        }
     }
 }
 
-fn switch_modes(belief: &mut Belief, passed_s: f32) {
+/// Shares of those standing who walk after some seconds, and of those walking who stand.
+fn mode_flows(passed_s: f32) -> (f32, f32) {
     // The exact two-state chain: it forgets at the sum of both rates.
     let forgotten = 1.0 - (-passed_s * (1.0 / STANDING_S + 1.0 / WALKING_S)).exp();
-    let (start, stop) = (AT_FIRST[1] * forgotten, AT_FIRST[0] * forgotten);
+    (AT_FIRST[1] * forgotten, AT_FIRST[0] * forgotten)
+}
+
+fn switch_modes(belief: &mut Belief, passed_s: f32) {
+    let (start, stop) = mode_flows(passed_s);
     for [standing, walking] in &mut belief.mass {
         for (standing, walking) in standing.iter_mut().zip(walking) {
             let moved = *standing * start - *walking * stop;
@@ -73,14 +121,20 @@ fn switch_modes(belief: &mut Belief, passed_s: f32) {
     }
 }
 
-/// Steps to a rarer offset are as much rarer, so that the shares of all transmitters stay.
-fn change_offsets(belief: &mut Belief, offsets: &Offsets, passed_s: f32) {
+/// Shares that go from each offset to the next and back. Steps to a rarer offset are as much rarer, so that the
+/// shares of all transmitters stay.
+fn offset_flows(offsets: &Offsets, passed_s: f32) -> [(f32, f32); OFFSETS - 1] {
     let shares = offsets.shares();
     let mut flows = [(0.0, 0.0); OFFSETS - 1];
     for (offset, flow) in flows.iter_mut().enumerate() {
         let ratio = shares[offset + 1] / shares[offset];
         *flow = (OFFSET_SHARE * passed_s * ratio.min(1.0), OFFSET_SHARE * passed_s * (1.0 / ratio).min(1.0));
     }
+    flows
+}
+
+fn change_offsets(belief: &mut Belief, offsets: &Offsets, passed_s: f32) {
+    let flows = offset_flows(offsets, passed_s);
     for mode in belief.mass.iter_mut().flatten() {
         let before = *mode;
         for (offset, (up, down)) in flows.iter().enumerate() {
@@ -120,4 +174,19 @@ fn pass(belief: &mut Belief, map: &RadioMap, work: &mut Work, share: f32, to: im
         work.next.push(next);
     }
     belief.mass.iter_mut().zip(&work.next).for_each(|(mass, next)| mass[1] = *next);
+}
+
+/// Spreads what is likely later among those walking; the counterpart of `pass` that adds no cells.
+fn gather(cells: &[u16], map: &RadioMap, work: &mut Work, share: f32, to: impl Fn(&Steps) -> [u16; 2]) {
+    work.next.clear();
+    for (cell, later) in cells.iter().zip(&work.later) {
+        let mut next = later[1].map(|value| value * (1.0 - 2.0 * share));
+        for neighbour in to(map.cells().steps(*cell)) {
+            let place = work.place[usize::from(neighbour)];
+            let from = work.later.get(usize::from(place)).unwrap_or(later);
+            next.iter_mut().zip(&from[1]).for_each(|(value, from)| *value += share * from);
+        }
+        work.next.push(next);
+    }
+    work.later.iter_mut().zip(&work.next).for_each(|(later, next)| later[1] = *next);
 }

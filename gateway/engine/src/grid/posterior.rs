@@ -3,10 +3,10 @@
 //! In: a belief. Out: plain values. It refuses to name a zone more often than people change them: a zone
 //! takes over at once only when it is likely, otherwise when it has led for some seconds.
 
-use super::{Belief, Grid, total};
+use super::{Belief, Grid, LAG, Mass, total};
 use crate::geometry::Point;
 use crate::time::{Duration, Timestamp};
-use crate::venue::{FLOORS_MAX, FloorId, Venue, ZONES_MAX, ZoneId};
+use crate::venue::{FLOORS_MAX, FloorId, ZONES_MAX, ZoneId};
 
 /// A zone this likely takes over at once (methods: 0.7).
 const TAKE_OVER: f64 = 0.7;
@@ -32,32 +32,46 @@ pub struct Posterior {
     pub zones: Vec<(ZoneId, f64)>,
 }
 
+/// A posterior and the moment it describes.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    pub(super) at: Timestamp,
+    pub(super) posterior: Posterior,
+}
+
 impl Grid {
-    /// What is believed now; `None` before anything was heard.
-    pub fn posterior(&mut self, belief: &mut Belief, venue: &Venue, now: Timestamp) -> Option<Posterior> {
-        self.advance(belief, now);
-        if belief.cells.is_empty() {
-            return None;
+    /// What is believed of a moment, given everything heard until `LAG` after it; `None` before anything was
+    /// heard. Between two windows it lies between what is believed of them.
+    pub fn posterior(&mut self, belief: &mut Belief, at: Timestamp) -> Option<Posterior> {
+        self.advance(belief, at + LAG);
+        match &belief.told {
+            [_, None] => None,
+            [Some(before), Some(after)] if at < after.at => Some(between(before, after, at)),
+            [_, Some(last)] => Some(last.posterior.clone()),
         }
+    }
+
+    /// What masses over cells say.
+    pub(super) fn describe(&self, cells: &[u16], masses: &[Mass]) -> Posterior {
         let mut floors = [0.0f64; FLOORS_MAX];
         let mut zones = [0.0f64; ZONES_MAX];
-        for (cell, mass) in belief.cells() {
-            let cell = self.map.cells().cell(cell);
-            floors[usize::from(cell.floor.0)] += f64::from(mass);
+        for (cell, mass) in cells.iter().zip(masses) {
+            let (cell, mass) = (self.map.cells().cell(*cell), f64::from(total(mass)));
+            floors[usize::from(cell.floor.0)] += mass;
             if let Some(zone) = cell.zone {
-                zones[usize::from(zone.0)] += f64::from(mass);
+                zones[usize::from(zone.0)] += mass;
             }
         }
-        let likeliest = (0..venue.floors.len()).max_by(|a, b| floors[*a].total_cmp(&floors[*b]).then(b.cmp(a)))?;
-        let floor = FloorId(likeliest as u8);
-        let (point, error_m) = self.mean(belief, floor);
-        Some(Posterior { point, floor, error_m, zones: largest_first(&zones) })
+        let likelier = |a: &usize, b: &usize| floors[*a].total_cmp(&floors[*b]).then(b.cmp(a));
+        let floor = FloorId((0..self.map.cells().floors()).max_by(likelier).unwrap_or(0) as u8);
+        let (point, error_m) = self.mean(cells, masses, floor);
+        Posterior { point, floor, error_m, zones: largest_first(&zones) }
     }
 
     /// Mean and spread of the cells of one floor.
-    fn mean(&self, belief: &Belief, floor: FloorId) -> (Point, f64) {
+    fn mean(&self, cells: &[u16], masses: &[Mass], floor: FloorId) -> (Point, f64) {
         let (mut sum, mut x, mut y, mut squares) = (0.0, 0.0, 0.0, 0.0);
-        for (cell, mass) in belief.cells.iter().zip(&belief.mass) {
+        for (cell, mass) in cells.iter().zip(masses) {
             let cell = self.map.cells().cell(*cell);
             if cell.floor == floor {
                 let mass = f64::from(total(mass));
@@ -75,11 +89,40 @@ impl Grid {
     }
 }
 
+/// A posterior at a moment between two: their mean, weighted by how near they are. Somebody who changed floor is on
+/// the nearer one's.
+fn between(before: &Told, after: &Told, at: Timestamp) -> Posterior {
+    let weight = at.since(before.at).as_secs_f64() / after.at.since(before.at).as_secs_f64();
+    let weight = weight.clamp(0.0, 1.0);
+    let (before, after) = (&before.posterior, &after.posterior);
+    let nearer = if weight < 0.5 { before } else { after };
+    let mean = |a: f64, b: f64| a + weight * (b - a);
+    let mut zones = [0.0f64; ZONES_MAX];
+    before.zones.iter().for_each(|(zone, share)| zones[usize::from(zone.0)] += (1.0 - weight) * share);
+    after.zones.iter().for_each(|(zone, share)| zones[usize::from(zone.0)] += weight * share);
+    let zones = largest_first(&zones);
+    if before.floor != after.floor {
+        return Posterior { zones, ..nearer.clone() };
+    }
+    let point = [0, 1].map(|axis| mean(before.point[axis], after.point[axis]));
+    Posterior { point, floor: nearer.floor, error_m: mean(before.error_m, after.error_m), zones }
+}
+
 fn largest_first(zones: &[f64]) -> Vec<(ZoneId, f64)> {
     let told = zones.iter().enumerate().filter(|(_, share)| **share >= TOLD_MIN);
     let mut zones: Vec<(ZoneId, f64)> = told.map(|(zone, share)| (ZoneId(zone as u8), *share)).collect();
     zones.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     zones
+}
+
+/// The likeliest zone; `None` where outside all zones is likelier.
+pub fn likeliest(zones: &[(ZoneId, f64)]) -> Option<ZoneId> {
+    let (zone, share) = zones.first()?;
+    (*share >= outside(zones)).then_some(*zone)
+}
+
+fn outside(zones: &[(ZoneId, f64)]) -> f64 {
+    1.0 - zones.iter().map(|(_, share)| share).sum::<f64>()
 }
 
 /// One zone at a time, after hysteresis.
@@ -97,11 +140,9 @@ impl ZoneChoice {
 
     /// Takes the zones of a posterior into account; the zone chosen now. Outside all zones is a place too.
     pub fn update(&mut self, zones: &[(ZoneId, f64)], now: Timestamp) -> Option<ZoneId> {
-        let outside = 1.0 - zones.iter().map(|(_, share)| share).sum::<f64>();
-        let (leader, share) = match zones.first() {
-            Some((zone, share)) if *share >= outside => (Some(*zone), *share),
-            _ => (None, outside),
-        };
+        let outside = outside(zones);
+        let leader = likeliest(zones);
+        let share = leader.map_or(outside, |_| zones[0].1);
         let of_zone = |chosen| zones.iter().find(|(zone, _)| *zone == chosen).map_or(0.0, |(_, share)| *share);
         if leader == self.zone || share < LEAD * self.zone.map_or(outside, of_zone) {
             self.rival = None;

@@ -38,9 +38,14 @@ pub struct Window {
 }
 
 impl Window {
-    /// An empty window from a time on.
-    pub fn new(from: Timestamp) -> Self {
-        Self { from, heard: Vec::new() }
+    /// The empty window that a time lies in.
+    pub fn new(now: Timestamp) -> Self {
+        Self { from: now.window_start(WINDOW), heard: Vec::new() }
+    }
+
+    /// The time it speaks of.
+    pub fn middle(&self) -> Timestamp {
+        self.from + Duration::from_micros(WINDOW.as_micros() / 2)
     }
 
     /// When it has passed.
@@ -51,12 +56,6 @@ impl Window {
     /// Whether nothing was heard.
     pub fn is_empty(&self) -> bool {
         self.heard.is_empty()
-    }
-
-    /// Empties it; it now begins at the window that `now` lies in.
-    pub fn restart(&mut self, now: Timestamp) {
-        self.heard.clear();
-        self.from = now.window_start(WINDOW);
     }
 
     /// Adds one advert.

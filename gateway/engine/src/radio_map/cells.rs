@@ -22,6 +22,9 @@ const CELL_MIN_M: f64 = 0.5;
 /// and a stand's width.
 const CELL_USUAL_MAX_M: f64 = 2.0;
 
+/// Cells this near to stairs lead to the other floor, metres: half of what stairs take, and the cell they are in.
+const STAIRS_REACH_M: f64 = 1.5;
+
 /// Paths tried between two neighbouring cells, side by side, so that a door narrower than a cell is found.
 const PATHS: usize = 9;
 
@@ -54,6 +57,7 @@ pub struct Cells {
     cells: Vec<Cell>,
     steps: Vec<Steps>,
     lattices: Vec<Lattice>,
+    has_stairs: bool,
 }
 
 /// How the cells of one floor lie: row by row from the origin.
@@ -88,7 +92,8 @@ impl Cells {
         while count(venue, side_m) > CELLS_MAX {
             side_m *= 1.1;
         }
-        let mut cells = Self { side_m, cells: Vec::new(), steps: Vec::new(), lattices: Vec::new() };
+        let has_stairs = !venue.stairs.is_empty();
+        let mut cells = Self { side_m, cells: Vec::new(), steps: Vec::new(), lattices: Vec::new(), has_stairs };
         for index in 0..venue.floors.len() {
             cells.add_floor(venue, FloorId(index as u8));
         }
@@ -96,7 +101,33 @@ impl Cells {
             let steps = cells.find_steps(venue, index);
             cells.steps.push(steps);
         }
+        for stairs in &venue.stairs {
+            let place = [stairs.x_m, stairs.y_m];
+            stairs.floors.windows(2).for_each(|pair| cells.join(pair[0], pair[1], place));
+        }
         cells
+    }
+
+    /// Joins two floors around a place. Each cell has one way down and one up; the first stairs have it.
+    fn join(&mut self, one: FloorId, other: FloorId, place: Point) {
+        let (lower, upper) = (one.min(other), one.max(other));
+        let here = self.at(lower, place);
+        for index in 0..self.cells.len() {
+            let Cell { floor, point, .. } = self.cells[index];
+            let near = geometry::distance_m(point, place) <= STAIRS_REACH_M || Some(index as u16) == here;
+            let Some(above) = self.at(upper, point).filter(|_| floor == lower && near) else { continue };
+            let is_free =
+                self.steps[index].floors[1] == index as u16 && self.steps[usize::from(above)].floors[0] == above;
+            if is_free && lower != upper {
+                self.steps[index].floors[1] = above;
+                self.steps[usize::from(above)].floors[0] = index as u16;
+            }
+        }
+    }
+
+    /// Whether the plan says where people change floor.
+    pub fn has_stairs(&self) -> bool {
+        self.has_stairs
     }
 
     /// Number of cells.
@@ -161,7 +192,7 @@ impl Cells {
             if open { neighbour as u16 } else { index as u16 }
         };
         let level = |exists: bool, other: u8| {
-            let above = if exists { self.at(FloorId(other), point) } else { None };
+            let above = if exists && !self.has_stairs { self.at(FloorId(other), point) } else { None };
             above.unwrap_or(index as u16)
         };
         Steps {
@@ -228,6 +259,16 @@ mod tests {
         let with_door = "[[wall]]\npoints = [[2, 0], [2, 0.3]]\n[[wall]]\npoints = [[2, 0.9], [2, 4]]\n";
         assert_eq!(cells(with_door).steps(0).across, [0, 1]);
         assert_eq!(cells(with_door).steps(3).across, [3, 3]);
+    }
+
+    #[test]
+    fn stairs_are_the_only_way_between_floors() {
+        let plan = "name = \"v\"\n[[floor]]\nname = \"g\"\nwidth_m = 6\ndepth_m = 4\n\
+            [[floor]]\nname = \"u\"\nwidth_m = 6\ndepth_m = 4\n\
+            [[stairs]]\nname = \"s\"\nfloors = [\"g\", \"u\"]\nx_m = 1\ny_m = 1\n";
+        let cells = Cells::new(&Venue::parse(plan).expect("plan"), 2.0);
+        assert_eq!((cells.steps(0).floors, cells.steps(6).floors), ([0, 6], [0, 6]));
+        assert_eq!(cells.steps(5).floors, [5, 5]);
     }
 
     #[test]

@@ -4,13 +4,14 @@
 //! baselines and goals, and a failure where a figure is worse than its goal. The same assumptions serve everywhere.
 //! Unoptimised builds run fewer devices, so their figures scatter more and are held to looser goals.
 
-mod companion;
+pub mod companion;
 mod dice;
-mod halls;
+pub mod halls;
 mod measured;
+pub mod storeys;
 
 use venue_engine::beacon::DeviceClass;
-use venue_engine::grid::{Belief, Grid, Posterior, ZoneChoice};
+use venue_engine::grid::{Belief, Grid, LAG, Posterior, ZoneChoice, likeliest};
 use venue_engine::identity::{DeviceKey, Sighting};
 use venue_engine::radio_map::RadioMap;
 use venue_engine::time::Timestamp;
@@ -44,18 +45,23 @@ impl Heard {
     }
 }
 
+/// How long ago a moment must be to be asked for.
+pub const LAG_US: i64 = LAG.as_micros();
+
+/// The same in seconds, rounded up.
+pub const LAG_S: usize = (LAG_US as usize).div_ceil(1_000_000);
+
 /// The filter with some devices.
-pub struct Located<'v> {
-    venue: &'v Venue,
+pub struct Located {
     grid: Grid,
     devices: Vec<(Belief, ZoneChoice)>,
 }
 
-impl<'v> Located<'v> {
+impl Located {
     /// Devices nobody heard yet.
-    pub fn new(venue: &'v Venue, map: RadioMap, devices: usize) -> Self {
+    pub fn new(venue: &Venue, map: RadioMap, devices: usize) -> Self {
         let nothing = (Belief::new(Timestamp::from_micros(0)), ZoneChoice::default());
-        Self { venue, grid: Grid::new(venue, map), devices: vec![nothing; devices] }
+        Self { grid: Grid::new(venue, map), devices: vec![nothing; devices] }
     }
 
     /// Takes one strength into account.
@@ -65,11 +71,11 @@ impl<'v> Located<'v> {
         self.grid.hear(&mut self.devices[heard.device].0, &sighting);
     }
 
-    /// Where a device is, and its zone after hysteresis.
+    /// Where a device was, and its zone after hysteresis. What was heard until `LAG_US` later must have been told.
     pub fn locate(&mut self, device: usize, at_us: i64) -> Option<(Posterior, Option<ZoneId>)> {
         let now = Timestamp::from_micros(at_us);
         let (belief, choice) = &mut self.devices[device];
-        let posterior = self.grid.posterior(belief, self.venue, now)?;
+        let posterior = self.grid.posterior(belief, now)?;
         let zone = choice.update(&posterior.zones, now);
         Some((posterior, zone))
     }
@@ -98,7 +104,7 @@ impl Score {
         }
         if zone.is_some() {
             self.zones += 1;
-            self.likeliest_right += usize::from(posterior.zones.first().map(|(zone, _)| *zone) == zone);
+            self.likeliest_right += usize::from(likeliest(&posterior.zones) == zone);
             self.chosen_right += usize::from(chosen == zone);
         }
     }

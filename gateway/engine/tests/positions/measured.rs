@@ -4,7 +4,7 @@
 //! right zones, without any calibration and with labelled moments of other times. It drops strengths of 0 dBm and
 //! more, which are glitches, and skips with a printed line where there is no data.
 
-use super::{Figure, Goal, Heard, Located, Score, check};
+use super::{Figure, Goal, Heard, LAG_US, Located, Score, check};
 use flate2::read::GzDecoder;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -126,15 +126,15 @@ impl Walks {
         self.heard.iter().filter_map(label).collect()
     }
 
-    /// Locates every device every half second and compares with the truth of that half second.
+    /// Locates every device every half second, as the engine does, and compares with the nearest truth.
     fn score(&self, map: RadioMap) -> Score {
         let devices = self.truth.iter().map(|truth| truth.device + 1).max().unwrap_or(0);
         let mut located = Located::new(&self.venue, map, devices);
         let mut score = Score::default();
         let mut heard = self.heard.iter().peekable();
         for truth in &self.truth {
-            let now_us = truth.at_us.div_euclid(MOMENT_US) * MOMENT_US + MOMENT_US / 2;
-            while let Some(next) = heard.next_if(|next| next.at_us < now_us) {
+            let now_us = (truth.at_us + MOMENT_US / 2).div_euclid(MOMENT_US) * MOMENT_US;
+            while let Some(next) = heard.next_if(|next| next.at_us < now_us + LAG_US) {
                 located.hear(next);
             }
             if let Some((posterior, chosen)) = located.locate(truth.device, now_us) {
