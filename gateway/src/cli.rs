@@ -43,6 +43,8 @@ enum Command {
     /// Record what the adapters hear, raw addresses included.
     #[cfg(feature = "bluetooth")]
     Record(crate::record::RecordArguments),
+    /// Write what the database holds as JSON lines: the log of decisions about offers.
+    Export(crate::export::ExportArguments),
     /// Print the commented configuration.
     Config,
     /// Validate files: floor plans, configurations, campaigns. One line per fault.
@@ -63,7 +65,7 @@ struct ReplayArguments {
     /// Floor plan.
     #[arg(long)]
     venue: PathBuf,
-    /// Outputs to print: fixes, zones, people, queues, flow, offers, heat, alerts.
+    /// Outputs to print: fixes, zones, people, queues, flow, offers, heat, alerts, decisions.
     #[arg(long, value_parser = parse_emit, default_value = "fixes,zones,people,queues,flow,offers")]
     emit: EmitList,
     /// Follow every stable beacon, not only registered ones.
@@ -149,6 +151,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Convert(arguments) => crate::convert::run(&arguments),
         #[cfg(feature = "bluetooth")]
         Command::Record(arguments) => crate::record::run(&arguments),
+        Command::Export(arguments) => crate::export::run(&arguments),
         Command::Config => Ok(std::io::stdout().write_all(crate::config::SHIPPED.as_bytes())?),
         Command::Check(arguments) => check::run(&arguments.files).map_err(Failure::Configuration),
     }

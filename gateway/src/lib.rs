@@ -17,6 +17,8 @@ pub mod model;
 
 pub mod lines;
 
+pub mod decisions;
+
 pub mod store;
 
 pub mod mqtt;
@@ -30,6 +32,7 @@ pub mod convert;
 pub mod decode;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod export;
 #[cfg(feature = "bluetooth")]
 pub mod record;
 pub mod replay;

@@ -124,8 +124,11 @@ impl Session {
         let (store, store_thread) = StoreHandle::spawn(opened, venue.clone(), live.clone());
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let joined = runtime.block_on(store.attendees()).map_err(|error| anyhow::anyhow!("{error}"))?;
+        let languages: Vec<_> = joined.iter().map(language_of).collect();
         let joined = joined.into_iter().filter_map(registration_of);
-        let engine = new_engine(&config, &venue, joined.chain(registrations))?;
+        let mut engine = new_engine(&config, &venue, joined.chain(registrations))?;
+        engine.restore_offers(store.restored_offers().map_err(|error| anyhow::anyhow!("{error}"))?);
+        languages.into_iter().for_each(|language| engine.handle(language, &mut Vec::new()));
         let clock = clock.not_before(Timestamp::from_micros(store.event_time_us()));
         let (engine, engine_thread) = runtime::spawn(engine, clock, store.clone())?;
         let (shutdown, ending) = watch::channel(false);
@@ -268,6 +271,10 @@ fn new_engine(
         engine.handle(Event::Register(registration), &mut outputs);
     }
     Ok(engine)
+}
+
+fn language_of(attendee: &Attendee) -> Event<'static> {
+    Event::Language { who: attendee.attendee.as_str().into(), language: attendee.language.as_str().into() }
 }
 
 /// An attendee of the database whose beacon is known; one without gets no position and no offers.

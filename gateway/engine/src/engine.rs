@@ -124,7 +124,8 @@ impl Engine {
             }
             Event::Forget { who, .. } => self.forget(&who),
             Event::Anchor(anchor) => self.anchor(&anchor),
-            Event::Redeemed { at, voucher } => self.offers.redeemed(at, &voucher),
+            Event::Language { who, language } => self.offers.set_language(&who, &language),
+            Event::Redeemed { at, voucher } => self.offers.redeemed(at, &voucher, outputs),
         }
     }
 
@@ -135,6 +136,7 @@ impl Engine {
         outputs.extend(self.heat.windows(clock, self.penetration, true).into_iter().map(Output::Heat));
         self.heat.close();
         outputs.extend(self.flow.close(clock, self.penetration).into_iter().map(Output::Movement));
+        self.offers.finish(clock, outputs);
     }
 
     /// When the engine next has something to say by itself, in event time.
@@ -150,11 +152,6 @@ impl Engine {
     /// Devices alive.
     pub fn devices_alive(&self) -> usize {
         self.devices.len()
-    }
-
-    /// The offers' own books.
-    pub fn offers(&self) -> &Offers {
-        &self.offers
     }
 
     fn advert(&mut self, advert: &Advert<'_>, outputs: &mut Vec<Output>) {
@@ -398,15 +395,6 @@ impl Engine {
         self.next_report = (!self.devices.is_empty()).then(|| at + self.settings.report_every);
     }
 
-    fn consider_offers(&mut self, at: Timestamp, outputs: &mut Vec<Output>) {
-        for (who, key) in self.followed.list() {
-            let attendee = self.identity.subject(key).is_some_and(|s| s.kind == Some(SubjectKind::Attendee));
-            let Some(device) = self.devices.get(key).filter(|_| attendee) else { continue };
-            let Some((point, floor)) = whereabouts(&self.followed, &self.venue, key, device, at) else { continue };
-            self.offers.consider(at, &who, point, floor, device.zone, outputs);
-        }
-    }
-
     fn forget(&mut self, who: &Arc<str>) {
         self.followed.gone(who);
         self.offers.forget(who);
@@ -497,6 +485,8 @@ fn queues_of_receivers(venue: &Venue) -> Vec<Option<QueueId>> {
     };
     venue.receivers.iter().map(nearest).collect()
 }
+
+mod offers;
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use crate::mqtt::topics::Topic;
 use crate::store::inbox::{Counters, Reply, Request, count};
 use crate::store::outbox::{self, Totals};
 use crate::store::rollups::{self, Rollups};
-use crate::store::{RETENTION_DAYS, StoreError, ledger};
+use crate::store::{RETENTION_DAYS, StoreError, decisions, ledger};
 use rusqlite::Transaction;
 use std::sync::Arc;
 use venue_engine::output::Output;
@@ -68,6 +68,12 @@ impl Books {
                 continue;
             }
             let mut change = None;
+            match output {
+                Output::Decision(decision) => decisions::enter(transaction, decision)?,
+                Output::Outcome(outcome) => decisions::conclude(transaction, outcome)?,
+                Output::Learned(learned) => decisions::learned(transaction, learned)?,
+                _ => {}
+            }
             if let Output::Offer(offer) = output {
                 change = ledger::issue(transaction, offer)?;
                 if change.is_none() {

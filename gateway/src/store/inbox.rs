@@ -192,6 +192,7 @@ impl Inbox {
 pub(crate) fn is_event(output: &Output) -> bool {
     match output {
         Output::Offer(_) | Output::Alert(_) | Output::Movement(_) | Output::ZoneChange(_) => true,
+        Output::Decision(_) | Output::Outcome(_) | Output::Learned(_) => true,
         Output::Heat(window) => window.closed,
         Output::Fix(_) | Output::People(_) | Output::Queue(_) => false,
     }

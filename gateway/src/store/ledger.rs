@@ -190,7 +190,7 @@ pub struct OfferRow {
 /// Whatever SQLite says.
 pub fn issue(transaction: &Transaction<'_>, offer: &Offer) -> rusqlite::Result<Option<VoucherChange>> {
     let mut insert = transaction.prepare_cached(
-        "INSERT OR IGNORE INTO voucher VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'issued', NULL, NULL)",
+        "INSERT OR IGNORE INTO voucher VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'issued', NULL, NULL, ?12)",
     )?;
     let (at_us, expires_at_us) = (offer.at.as_micros(), offer.expires_at.as_micros());
     let row = params![
@@ -204,9 +204,13 @@ pub fn issue(transaction: &Transaction<'_>, offer: &Offer) -> rusqlite::Result<O
         at_us,
         expires_at_us,
         offer.score,
-        offer.propensity
+        offer.propensity,
+        offer.decision
     ];
     let entered = insert.execute(row)? == 1;
+    if entered {
+        count(transaction, &offer.campaign, (1, 0))?;
+    }
     Ok(entered.then(|| VoucherChange::issued(offer)))
 }
 
@@ -235,6 +239,7 @@ pub fn redeem(
             "UPDATE voucher SET state = 'redeemed', redeemed_at_us = ?2, till = ?3 WHERE voucher = ?1",
         )?;
         update.execute(params![held.voucher, request.at_us, request.till])?;
+        count(transaction, &held.campaign, (0, 1))?;
     }
     remember(transaction, request, &code, &held.voucher, refusal.as_ref())?;
     let change = held.change(request.at_us, refusal.as_ref());
@@ -340,6 +345,15 @@ pub fn prune(transaction: &Transaction<'_>, before_us: i64) -> rusqlite::Result<
         [before_us],
     )?;
     transaction.execute("DELETE FROM voucher WHERE state <> 'issued' AND expires_at_us < ?1", [before_us]).map(drop)
+}
+
+/// Adds to what a campaign has given out and redeemed in all, which pruning and forgetting leave alone.
+fn count(transaction: &Transaction<'_>, campaign: &str, (issued, redeemed): (i64, i64)) -> rusqlite::Result<()> {
+    let mut upsert = transaction.prepare_cached(
+        "INSERT INTO campaign_total VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET
+         issued = issued + excluded.issued, redeemed = redeemed + excluded.redeemed",
+    )?;
+    upsert.execute(params![campaign, issued, redeemed]).map(drop)
 }
 
 /// A code as it is stored: Crockford's base 32 reads letters that look like digits as those digits.

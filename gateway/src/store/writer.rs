@@ -9,7 +9,7 @@ use crate::live::Live;
 use crate::store::books::{Books, Told};
 use crate::store::inbox::{Batch, EVENTS_MAX, Inbox, Request, StoreCounts, count, is_event};
 use crate::store::ledger::{self, Attendee, Join, OfferRow, RedeemRequest, Redemption};
-use crate::store::{OutboxHandle, Store, StoreError, open_reader};
+use crate::store::{OutboxHandle, Store, StoreError, decisions, open_reader};
 use rusqlite::Connection;
 use std::collections::VecDeque;
 use std::fs::File;
@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use tokio::sync::Notify;
+use venue_engine::offers::restore::Restored;
 use venue_engine::output::Output;
 use venue_engine::venue::Venue;
 
@@ -104,6 +105,15 @@ impl StoreHandle {
             ledger::attendees(&open_reader(&path)?).map_err(failed)
         };
         tokio::task::spawn_blocking(read).await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// What the offers go on with after a restart. Read past the writer thread.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn restored_offers(&self) -> Result<Restored, StoreError> {
+        let failed = |error: rusqlite::Error| StoreError::from_sqlite(&self.path, "read", &error);
+        decisions::restored(&open_reader(&self.path)?, self.event_time_us()).map_err(failed)
     }
 
     /// Waits until everything handed over before is on disk and told.

@@ -33,10 +33,12 @@ pub(super) async fn join(State(shared): App, body: Result<Json<JoinBody>, JsonRe
     let identity = beacon.as_deref().map(read_beacon).transpose()?;
     let at = shared.state.engine.now();
     let language = language.unwrap_or_else(|| "en".to_owned());
-    let join = Join { attendee: attendee.clone(), language, beacon, at_us: at.as_micros() };
+    let join = Join { attendee: attendee.clone(), language: language.clone(), beacon, at_us: at.as_micros() };
     shared.state.store.join(join).await?;
+    let who: Arc<str> = attendee.as_str().into();
+    // Lost only where the engine is too busy, which it counts; then her messages come in the plain text.
+    shared.state.engine.send(OwnedEvent::Language { who: who.clone(), language: language.into() });
     if let Some(beacon) = identity {
-        let who: Arc<str> = attendee.as_str().into();
         let registration = Registration { at, who, kind: SubjectKind::Attendee, beacon };
         if !shared.state.engine.send(OwnedEvent::Register(registration)) {
             return Err(Refusal::busy("the engine has too much to do to follow another beacon"));
