@@ -27,7 +27,7 @@ pub fn enter(transaction: &Transaction<'_>, decision: &Decision) -> rusqlite::Re
     let body = serde_json::to_string(&DecisionLine::new(decision)).unwrap_or_default();
     let mut insert = transaction.prepare_cached("INSERT OR IGNORE INTO decision (id, body) VALUES (?1, ?2)")?;
     insert.execute(params![decision.id, body])?;
-    if decision.decided % PRUNE_EVERY == 0 { prune(transaction) } else { Ok(()) }
+    if decision.decided.is_multiple_of(PRUNE_EVERY) { prune(transaction) } else { Ok(()) }
 }
 
 /// Enters what became of a decision; one that is no longer kept has no outcome to keep.
@@ -154,7 +154,10 @@ mod tests {
         conclude(&transaction, &outcome).expect("concludes");
         prune(&transaction).expect("prunes");
         let mut lines = Vec::new();
-        let count = export(&transaction, |line| Ok(lines.push(DecisionLine::parse(line).expect("reads"))));
+        let count = export(&transaction, |line| {
+            lines.push(DecisionLine::parse(line).expect("reads"));
+            Ok(())
+        });
         assert_eq!((count.expect("exports"), lines.len()), (3, 3));
         assert_eq!(lines[1].outcome, Some(OutcomeLine::new(&outcome)));
         assert_eq!((&lines[0].outcome, &lines[2].outcome), (&None, &None));
