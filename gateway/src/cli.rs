@@ -45,6 +45,12 @@ enum Command {
     Record(crate::record::RecordArguments),
     /// Write what the database holds as JSON lines: the log of decisions about offers.
     Export(crate::export::ExportArguments),
+    /// Say what another way of choosing offers would have brought, from an exported log.
+    Evaluate(crate::evaluate::EvaluateArguments),
+    /// Check and take vouchers without the board: tokens in, one a line, yes or no out.
+    Till(crate::till::TillArguments),
+    /// Print the public keys of vouchers, for tills that may be cut off.
+    Keys(crate::till::KeysArguments),
     /// Print the commented configuration.
     Config,
     /// Validate files: floor plans, configurations, campaigns. One line per fault.
@@ -152,6 +158,9 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         #[cfg(feature = "bluetooth")]
         Command::Record(arguments) => crate::record::run(&arguments),
         Command::Export(arguments) => crate::export::run(&arguments),
+        Command::Evaluate(arguments) => crate::evaluate::run(&arguments),
+        Command::Till(arguments) => crate::till::run(&arguments),
+        Command::Keys(arguments) => crate::till::keys(&arguments),
         Command::Config => Ok(std::io::stdout().write_all(crate::config::SHIPPED.as_bytes())?),
         Command::Check(arguments) => check::run(&arguments.files).map_err(Failure::Configuration),
     }

@@ -5,6 +5,7 @@
 
 use crate::cli::Failure;
 use crate::config::Config;
+use crate::guests::Guests;
 use crate::radio::{AdvertBatch, BATCH_MAX};
 use crate::runtime::{Clock, EngineHandle};
 use crate::session::{Session, Setup};
@@ -79,7 +80,8 @@ pub fn run(arguments: &DemoArguments) -> Result<(), Failure> {
     };
     let session = Session::start(setup)?;
     announce(&session, &simulation);
-    let feed = Feed::start(simulation, session.engine().clone())?;
+    let watched = simulation.registrations().into_iter().next().map(|(attendee, _)| attendee);
+    let feed = Feed::start(simulation, session.engine().clone(), session.guests(watched))?;
     let ended = session.wait(arguments.seconds.map(WallDuration::from_secs_f64));
     feed.stop();
     session.close()?;
@@ -156,7 +158,7 @@ struct Feed {
 }
 
 impl Feed {
-    fn start(mut simulation: Simulation, engine: EngineHandle) -> anyhow::Result<Self> {
+    fn start(mut simulation: Simulation, engine: EngineHandle, mut guests: Guests) -> anyhow::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let work = move || {
@@ -166,6 +168,7 @@ impl Feed {
                 let until = Timestamp::from_micros(engine.now().since(Timestamp::from_micros(0) + shift).as_micros());
                 simulation.advance(until.as_micros(), &mut adverts, &mut truths);
                 adverts.chunks(BATCH_MAX).for_each(|adverts| engine.adverts(batch(adverts, shift)));
+                guests.step(&mut simulation, &truths);
                 adverts.clear();
                 truths.clear();
                 std::thread::sleep(STEP);

@@ -21,6 +21,8 @@ pub mod decisions;
 
 pub mod store;
 
+pub mod voucher;
+
 pub mod mqtt;
 
 pub mod live;
@@ -32,7 +34,11 @@ pub mod convert;
 pub mod decode;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod evaluate;
 pub mod export;
+#[cfg(feature = "demo")]
+pub mod guests;
 #[cfg(feature = "bluetooth")]
 pub mod record;
 pub mod replay;
+pub mod till;

@@ -13,6 +13,7 @@ use crate::mqtt::{broker, client};
 use crate::radio;
 use crate::runtime::{self, Clock, EngineHandle};
 use crate::store::{Attendee, Store, StoreHandle};
+use crate::voucher::keys::Keys;
 use crate::web::{self, WebState};
 use anyhow::Context;
 use std::net::TcpListener;
@@ -64,6 +65,8 @@ pub struct Session {
     runtime: Runtime,
     pages: std::net::SocketAddr,
     broker: (String, u16),
+    venue: Arc<Venue>,
+    live: Arc<Live>,
 }
 
 /// Runs a board until somebody ends it.
@@ -141,7 +144,10 @@ impl Session {
             venue: venue.name.clone(),
             gateway: config.gateway.clone(),
         };
-        let state = WebState { venue: venue.clone(), live, store: store.clone(), database, engine: engine.clone() };
+        let keys = Arc::new(open_keys(&config.data)?);
+        let shown = live.clone();
+        let (for_pages, engine_of) = (store.clone(), engine.clone());
+        let state = WebState { venue: venue.clone(), live, store: for_pages, database, engine: engine_of, keys };
         let _entered = runtime.enter();
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -151,7 +157,19 @@ impl Session {
             runtime.spawn(web::serve(listener, state, ending)),
         ];
         drop(_entered);
-        Ok(Self { engine, engine_thread, store, store_thread, shutdown, tasks, runtime, pages, broker })
+        Ok(Self {
+            engine,
+            engine_thread,
+            store,
+            store_thread,
+            shutdown,
+            tasks,
+            runtime,
+            pages,
+            broker,
+            venue,
+            live: shown,
+        })
     }
 
     /// Starts the radios a configuration names.
@@ -183,6 +201,13 @@ impl Session {
     /// Where events for the engine go.
     pub fn engine(&self) -> &EngineHandle {
         &self.engine
+    }
+
+    /// The simulated crowd's side of the offers; `watched` acts by herself only.
+    #[cfg(feature = "demo")]
+    pub fn guests(&self, watched: Option<String>) -> crate::guests::Guests {
+        let (news, runtime) = (self.live.subscribe_news(), self.runtime.handle().clone());
+        crate::guests::Guests::new(self.venue.clone(), news, self.store.clone(), self.engine.clone(), runtime, watched)
     }
 
     /// Address of the pages.
@@ -248,6 +273,16 @@ impl Session {
         store.close();
         store_thread.join().map_err(|_| anyhow::anyhow!("the store thread panicked"))
     }
+}
+
+/// The keys of vouchers of a data folder, made at the first start.
+///
+/// # Errors
+/// The file cannot be used, with what to do.
+pub fn open_keys(folder: &std::path::Path) -> anyhow::Result<Keys> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(|error| anyhow::anyhow!("the system gives no random numbers: {error}"))?;
+    Ok(Keys::open(folder, || secret)?)
 }
 
 fn new_engine(

@@ -176,6 +176,7 @@ mod tests {
         }
         let request = |code: &str| crate::store::RedeemRequest {
             code: code.into(),
+            voucher: None,
             till: "bar".into(),
             request_id: code.into(),
             at_us: 2_000_000,

@@ -8,7 +8,7 @@
 use rusqlite::Connection;
 
 /// Steps in order; the version of a database is how many of them it has seen.
-pub const MIGRATIONS: &[&str] = &[FIRST, DECISIONS];
+pub const MIGRATIONS: &[&str] = &[FIRST, DECISIONS, TILLS];
 
 /// Hot tables are clustered by time, so that writes go to few pages at the end and a range of time reads
 /// straight through; none has a second index in random order (measured: 22 times slower, 50 times the wear).
@@ -81,6 +81,16 @@ CREATE TABLE campaign_total (
 ) STRICT, WITHOUT ROWID;
 INSERT INTO campaign_total SELECT campaign, count(*), sum(state = 'redeemed') FROM voucher GROUP BY campaign;
 ALTER TABLE voucher ADD COLUMN decision INTEGER;
+";
+
+/// Vouchers a till is about to redeem, and vouchers withdrawn with their holders.
+const TILLS: &str = "
+CREATE TABLE voucher_hold (
+    voucher TEXT PRIMARY KEY, request_id TEXT NOT NULL UNIQUE, till TEXT NOT NULL, until_us INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE revocation (
+    voucher TEXT PRIMARY KEY, attendee TEXT NOT NULL, at_us INTEGER NOT NULL, reason TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 ";
 
 /// The version this program writes.

@@ -8,7 +8,9 @@
 use crate::live::Live;
 use crate::store::books::{Books, Told};
 use crate::store::inbox::{Batch, EVENTS_MAX, Inbox, Request, StoreCounts, count, is_event};
-use crate::store::ledger::{self, Attendee, Join, OfferRow, RedeemRequest, Redemption};
+use crate::store::ledger::{self, Attendee, Join, OfferRow};
+use crate::store::redemption::{RedeemRequest, Redemption};
+use crate::store::settle::{Merged, SpentRecord, TakenBack};
 use crate::store::{OutboxHandle, Store, StoreError, decisions, open_reader};
 use rusqlite::Connection;
 use std::collections::VecDeque;
@@ -67,6 +69,38 @@ impl StoreHandle {
     /// The store cannot write now; nothing has been redeemed, and the same request may be made again.
     pub async fn redeem(&self, request: RedeemRequest) -> Result<Redemption, StoreError> {
         self.inbox.ask(|reply| Request::Redeem(request, reply)).await
+    }
+
+    /// Holds a voucher for a request that will redeem it.
+    ///
+    /// # Errors
+    /// The store cannot write now.
+    pub async fn hold(&self, request: RedeemRequest) -> Result<Redemption, StoreError> {
+        self.inbox.ask(|reply| Request::Hold(request, reply)).await
+    }
+
+    /// Takes a redemption back, or ends a hold.
+    ///
+    /// # Errors
+    /// The store cannot write now.
+    pub async fn take_back(&self, request_id: String, at_us: i64) -> Result<TakenBack, StoreError> {
+        self.inbox.ask(|reply| Request::TakeBack(request_id, at_us, reply)).await
+    }
+
+    /// Enters what a till took while it was cut off.
+    ///
+    /// # Errors
+    /// The store cannot write now; nothing was entered.
+    pub async fn merge(&self, records: Vec<SpentRecord>) -> Result<Merged, StoreError> {
+        self.inbox.ask(|reply| Request::Merge(records, reply)).await
+    }
+
+    /// Withdraws a voucher and all others of its holder; true if that is new.
+    ///
+    /// # Errors
+    /// The store cannot write now.
+    pub async fn revoke(&self, voucher: String, at_us: i64, reason: String) -> Result<bool, StoreError> {
+        self.inbox.ask(|reply| Request::Revoke(voucher, at_us, reason, reply)).await
     }
 
     /// The latest offers of an attendee, newest first.

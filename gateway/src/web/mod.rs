@@ -13,13 +13,16 @@ mod history;
 mod metrics;
 mod reply;
 mod routes;
+mod settle;
 mod stream;
 mod till;
 mod venue;
+mod vouchers;
 
 use crate::live::Live;
 use crate::runtime::EngineHandle;
 use crate::store::StoreHandle;
+use crate::voucher::keys::Keys;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +46,8 @@ pub struct WebState {
     pub database: PathBuf,
     /// Where opt-ins, known counts and redemptions go.
     pub engine: EngineHandle,
+    /// Keys of vouchers.
+    pub keys: Arc<Keys>,
 }
 
 /// What handlers share.

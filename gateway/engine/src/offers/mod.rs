@@ -16,6 +16,7 @@ pub mod campaign;
 pub mod choice;
 mod deciding;
 pub mod decision;
+pub mod evaluation;
 pub mod features;
 pub mod head;
 pub mod message;
