@@ -10,6 +10,7 @@ mod faults;
 mod files;
 mod http;
 mod limits;
+mod offers;
 mod publishing;
 mod replay;
 mod rollups;

@@ -145,9 +145,11 @@ impl Session {
             gateway: config.gateway.clone(),
         };
         let keys = Arc::new(open_keys(&config.data)?);
+        let campaigns = Arc::new(load_campaigns(&config, &venue)?);
         let shown = live.clone();
         let (for_pages, engine_of) = (store.clone(), engine.clone());
-        let state = WebState { venue: venue.clone(), live, store: for_pages, database, engine: engine_of, keys };
+        let state =
+            WebState { venue: venue.clone(), live, store: for_pages, database, engine: engine_of, keys, campaigns };
         let _entered = runtime.enter();
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;

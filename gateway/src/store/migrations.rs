@@ -91,6 +91,7 @@ CREATE TABLE voucher_hold (
 CREATE TABLE revocation (
     voucher TEXT PRIMARY KEY, attendee TEXT NOT NULL, at_us INTEGER NOT NULL, reason TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX revocation_attendee ON revocation (attendee);
 ";
 
 /// The version this program writes.

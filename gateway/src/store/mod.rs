@@ -20,6 +20,7 @@ pub mod migrations;
 pub mod outbox;
 pub mod query;
 pub mod redemption;
+pub mod results;
 pub mod rollups;
 #[cfg(test)]
 pub mod samples;

@@ -77,9 +77,10 @@ pub(super) fn held_by_another(
     select.exists(params![voucher, request.request_id, request.at_us])
 }
 
-/// Whether a voucher or its holder was revoked.
+/// Whether a voucher was revoked, or its holder, whatever she was given since.
 pub(super) fn is_revoked(transaction: &Transaction<'_>, voucher: &str) -> rusqlite::Result<bool> {
-    let mut select = transaction.prepare_cached("SELECT 1 FROM revocation WHERE voucher = ?1")?;
+    let mut select = transaction
+        .prepare_cached("SELECT 1 FROM revocation JOIN voucher USING (attendee) WHERE voucher.voucher = ?1")?;
     select.exists([voucher])
 }
 

@@ -32,6 +32,10 @@ fn check(words: &str) {
             "hold" => told(hold(&transaction, &request, &samples::venue()).expect("answers")),
             "redeem" => told(ledger::redeem(&transaction, &request, &samples::venue()).expect("answers").0),
             "back" => format!("{:?}", take_back(&transaction, request_id, at_us).expect("answers").0),
+            "issue" => {
+                let Output::Offer(offer) = samples::offer(0, &code.to_lowercase()) else { panic!("an offer") };
+                format!("{}", ledger::issue(&transaction, &offer).expect("issues").is_some())
+            }
             "bring" => {
                 let record = SpentRecord { voucher: code.to_lowercase(), till: request_id.into(), at_us };
                 format!("{:?}", merge(&transaction, &[record]).expect("answers").0)
@@ -89,7 +93,9 @@ fn what_a_till_brings_is_entered_and_a_double_spend_revokes_the_holder() {
          14 back r2 - -> Done(\"v2\")
          15 bring bar/2 V1 -> {}
          16 redeem r3 V2 -> revoked
-         17 bring bar/2 V1 -> {}",
+         17 bring bar/2 V1 -> {}
+         18 issue - V4 -> true
+         19 redeem r4 V4 -> revoked",
         merged("\"v1\"", 0, 0, ""),
         merged("", 1, 0, ""),
         merged("", 0, 1, ""),

@@ -8,6 +8,7 @@
 mod anchors;
 mod assets;
 mod attendees;
+mod campaigns;
 mod connections;
 mod history;
 mod metrics;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use venue_engine::offers::campaign::Campaign;
 use venue_engine::venue::Venue;
 
 /// How often state that waited for company is told.
@@ -48,6 +50,8 @@ pub struct WebState {
     pub engine: EngineHandle,
     /// Keys of vouchers.
     pub keys: Arc<Keys>,
+    /// Campaigns that run.
+    pub campaigns: Arc<Vec<Campaign>>,
 }
 
 /// What handlers share.

@@ -38,7 +38,8 @@ impl Served {
         let engine = Engine::new(venue.clone(), Settings::default(), None, Vec::new());
         let (engine, engine_thread) = runtime::spawn(engine, Clock::Wall, store.clone()).expect("a thread");
         let keys = Arc::new(crate::voucher::keys::Keys::of([1; 32]));
-        let state = WebState { venue, live, store, database, engine, keys };
+        let campaigns = Arc::new(venue_engine::offers::campaign::shipped(&venue));
+        let state = WebState { venue, live, store, database, engine, keys, campaigns };
         let (shutdown, ending) = watch::channel(false);
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("runtime");
@@ -280,6 +281,17 @@ fn an_attendee_hears_of_her_own_offers_only() {
     served.shutdown.send_replace(true);
     let more = lines.map_while(Result::ok).filter(|line| line.starts_with("event: offers")).count();
     assert_eq!(more, 0, "the other's offer was not told");
+}
+
+#[test]
+fn what_a_campaign_has_brought_is_told() {
+    let served = Served::start();
+    served.tell(vec![samples::decision(served.now_s()), samples::offer(served.now_s(), "ab")]);
+    let (status, told) = served.get("/api/v1/campaigns");
+    assert_eq!(status, 200, "{told}");
+    let campaign = &told["campaigns"][0];
+    assert_eq!((&campaign["campaign"], &campaign["issued"]), (&json!("short-queue"), &json!(1)), "{told}");
+    assert_eq!((&campaign["redeemed"], &campaign["uplift"]), (&json!(0), &Value::Null), "{told}");
 }
 
 #[test]

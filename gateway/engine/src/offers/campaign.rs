@@ -4,6 +4,7 @@
 //! and whose words can be rendered. It refuses unknown keys, numbers out of range, stands the venue lacks
 //! and conditions that can never hold, telling every fault with its line.
 
+use super::choice::SecretHash;
 use super::message::{LANGUAGES, Message, Template};
 use crate::document::{Document, Fault, Table};
 use crate::time::{Duration, Timestamp};
@@ -102,13 +103,25 @@ pub struct Campaign {
     pub stock_count: Option<u64>,
     /// When it runs; empty for always.
     pub hours_utc: Vec<Hours>,
+    /// Length of the blocks of time in which it runs and rests by lot, to see what steering does to waits;
+    /// `None` for no such blocks.
+    pub switchback: Option<Duration>,
 }
 
 impl Campaign {
     /// Whether the schedule lets it run at a moment.
     pub fn runs_at(&self, at: Timestamp) -> bool {
-        self.hours_utc.is_empty() || self.hours_utc.iter().any(|hours| hours.contains(at))
+        let on = self.switchback.is_none_or(|block| is_on_block(at, block));
+        on && (self.hours_utc.is_empty() || self.hours_utc.iter().any(|hours| hours.contains(at)))
     }
+}
+
+/// Whether steering is on in the block of time around a moment. Of each two blocks that follow each other
+/// one is on, by the toss of a coin that nobody can influence: both halves of the evening are in both.
+pub fn is_on_block(at: Timestamp, block: Duration) -> bool {
+    let number = at.as_micros().div_euclid(block.as_micros().max(1));
+    let coin = SecretHash::new(0, "switchback").of(&number.div_euclid(2).to_le_bytes()) & 1 == 0;
+    (number.rem_euclid(2) == 0) == coin
 }
 
 /// Reads and validates a campaign file for a venue.
@@ -175,6 +188,7 @@ fn read_campaign(table: &Table<'_, '_>, venue: &Venue) -> Option<Campaign> {
     let minute_value = table.number("minute_value", 0.0..=MONEY_MAX).unwrap_or(MINUTE_VALUE);
     let stock_count = table.integer("stock_count", 0..=10_000_000).map(|count| count as u64);
     let hours_utc = read_hours(table);
+    let switchback_min = table.number("switchback_min", 5.0..=1_440.0);
     refuse_contradictions(table, stand, here, and_wait_there_under_s, validity_s);
     Some(Campaign {
         name: name?.into(),
@@ -196,6 +210,7 @@ fn read_campaign(table: &Table<'_, '_>, venue: &Venue) -> Option<Campaign> {
         minute_value,
         stock_count,
         hours_utc: hours_utc?,
+        switchback: switchback_min.map(|minutes| Duration::from_secs_f64(60.0 * minutes)),
     })
 }
 
@@ -395,7 +410,7 @@ hours_utc = ["10:00-14:00"]
             &GOOD.replace("percent = 20", "percent = 0\nbudget = 5"),
             &[
                 "4: campaign \"a\": `percent` is 0; it must be from 1 to 100",
-                "5: campaign \"a\": unknown key `budget`; known keys: name, stand, here, percent, text, translations, when_wait_over_s, and_wait_there_under_s, wait_gain_s_min, validity_s, cap_per_person, cooldown_s, budget_count, budget_per_hour, budget_spend, cost, margin, minute_value, stock_count, hours_utc",
+                "5: campaign \"a\": unknown key `budget`; known keys: name, stand, here, percent, text, translations, when_wait_over_s, and_wait_there_under_s, wait_gain_s_min, validity_s, cap_per_person, cooldown_s, budget_count, budget_per_hour, budget_spend, cost, margin, minute_value, stock_count, hours_utc, switchback_min",
             ],
         );
         check(
@@ -417,6 +432,15 @@ hours_utc = ["10:00-14:00"]
                 "11: [translations]: `de`: a brace stands alone; write slots like {percent}",
             ],
         );
+    }
+
+    #[test]
+    fn of_two_blocks_in_a_row_one_is_on_and_both_orders_occur() {
+        let block = Duration::from_mins(30);
+        let on = |number: i64| is_on_block(Timestamp::from_micros(number * block.as_micros() + 5), block);
+        assert!((0..200).all(|pair| on(2 * pair) != on(2 * pair + 1)));
+        let first = (0..200).filter(|pair| on(2 * pair)).count();
+        assert!((60..140).contains(&first), "{first}");
     }
 
     #[test]

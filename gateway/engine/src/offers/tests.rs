@@ -140,6 +140,25 @@ fn a_budget_is_never_overspent() {
 }
 
 #[test]
+fn money_and_hours_are_never_overspent_either() {
+    let with = |line: &str| campaign::SHIPPED.replace("cap_per_person = 2", &format!("cap_per_person = 2\n{line}"));
+    let given = |campaigns: &str, seconds: std::ops::Range<i64>| {
+        let mut offers = offers_with(campaigns, None);
+        let mut count = 0;
+        for second in seconds {
+            offers.set_queue(&queue(0, 10.0, Some(400.0), second));
+            offers.set_queue(&queue(1, 1.0, Some(30.0), second));
+            count += u32::from(consider(&mut offers, &format!("{second}"), second, AT_EAST).is_some());
+        }
+        count
+    };
+    // Every voucher out may be redeemed: at 1.5 each, six are all that 10 can pay.
+    assert_eq!(given(&with("cost = 1.5\nbudget_spend = 10"), 0..300), 6);
+    // 1 763 700 000 is 40 minutes into an hour of the clock: two hours begin within these 90 minutes.
+    assert_eq!(given(&with("budget_per_hour = 7"), 0..5_400), 21);
+}
+
+#[test]
 fn people_under_way_fill_the_other_queue_before_they_get_there() {
     let mut offers = offers();
     let given = (0..100).filter(|person| consider(&mut offers, &format!("{person}"), 5, AT_EAST).is_some()).count();
