@@ -17,6 +17,7 @@ mod files;
 mod hci;
 mod http;
 mod limits;
+mod offers;
 mod publishing;
 mod replay;
 mod rollups;

@@ -33,9 +33,10 @@ class Page {
   shown = new Map();
   past = '';
 
-  /** @param {Words} words */
-  constructor(words) {
+  /** @param {Words} words @param {string} path where her vouchers are */
+  constructor(words, path) {
     this.words = words;
+    this.path = path;
   }
 
   /** @param {AttendeeOffer[]} offers @param {number} now_us */
@@ -70,7 +71,7 @@ class Page {
       }
     }
     for (const offer of [...offers].reverse()) {
-      const voucher = this.shown.get(offer.voucher) ?? new Voucher(this.words);
+      const voucher = this.shown.get(offer.voucher) ?? new Voucher(this.words, this.path);
       if (!this.shown.has(offer.voucher)) byId('open').prepend(voucher.card);
       this.shown.set(offer.voucher, voucher);
       if (voucher.draw(offer, now_us) && offer.state !== 'issued') say(byId('said'), voucher.card.innerText);
@@ -103,8 +104,8 @@ function endedAt(offer) {
 
 /** @param {string} attendee @param {Words} words */
 function showMember(attendee, words) {
-  const page = new Page(words);
   const path = `/api/v1/attendees/${encodeURIComponent(attendee)}`;
+  const page = new Page(words, path);
   const fetchOffers = async () => {
     const response = await fetch(`${path}/offers`).catch(() => undefined);
     if (!response?.ok) return;

@@ -36,9 +36,10 @@ export class Voucher {
   bar = html('span');
   state = '';
 
-  /** @param {Words} words */
-  constructor(words) {
+  /** @param {Words} words @param {string} path where her vouchers are */
+  constructor(words, path) {
     this.words = words;
+    this.path = path;
   }
 
   /** Shows how the offer stands; says whether that changed. @param {AttendeeOffer} offer @param {number} now_us */
@@ -61,10 +62,16 @@ export class Voucher {
     const spelled = html('span', { class: 'unseen' }, [...offer.code].join(' '));
     const code = html('p', { class: 'code' }, html('span', { 'aria-hidden': 'true' }, grouped(offer.code)), spelled);
     this.card.dataset.offerCode = offer.code;
+    // Whoever cannot see it has the code below, which says the same.
+    const picture = `${this.path}/vouchers/${encodeURIComponent(offer.voucher)}/qr.svg`;
+    const scanned = html('img', { class: 'qr', src: picture, alt: '', width: '240', height: '240' });
+    // Without the picture, an offline moment say, the code is enough.
+    scanned.addEventListener('error', () => scanned.remove());
     return [
       html('p', { class: 'benefit' }, this.words.t('till.off', { percent })),
       html('p', { class: 'text' }, offer.text),
       html('p', { class: 'soft' }, this.words.t('me.show', { stand: offer.stand })),
+      ...(offer.token ? [scanned] : []),
       code,
       this.left,
       html('div', { class: 'bar', 'aria-hidden': 'true' }, this.bar),

@@ -37,7 +37,7 @@
  * @typedef {{now_us: number, at_us: number | null, age_s: number | null,
  *   report_every_s: number | null}} Pulse
  * @typedef {{minute_us: number, samples: number, length_mean: number}} QueueMinute
- * @typedef {{voucher: string, code: string, campaign: string, stand: string, text: string, percent: number,
+ * @typedef {{voucher: string, code: string, token: string | null, campaign: string, stand: string, text: string, percent: number,
  *   at_us: number, expires_at_us: number, state: string, redeemed_at_us: number | null}} AttendeeOffer
  */
 

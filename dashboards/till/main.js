@@ -9,7 +9,7 @@
 
 import { byId, html, say } from '../shared/elements.js';
 import { Words } from '../shared/i18n/words.js';
-import { CODE_LEN, bare, groupTyped, grouped } from './code.js';
+import { CODE_LEN, bare, groupTyped, grouped, token } from './code.js';
 
 /** Where this device remembers the till's name. */
 const REMEMBERED = 'till-name';
@@ -59,8 +59,9 @@ class Till {
   }
 
   async redeem() {
-    const code = bare(input('code').value);
-    if (code.length !== CODE_LEN) {
+    const scanned = token(input('code').value);
+    const code = scanned || bare(input('code').value);
+    if (!scanned && code.length !== CODE_LEN) {
       const why = this.words.t('till.short', { n: CODE_LEN, typed: code.length });
       return this.show('error', this.words.t('till.incomplete'), '', why);
     }
@@ -95,7 +96,8 @@ class Till {
     const redeemed = answer.state === 'redeemed';
     if (redeemed) this.yes(answer);
     else this.no(answer);
-    this.remember(code, this.words.t(redeemed ? 'till.yes' : 'till.no'), redeemed);
+    // Of a scanned text its beginning is enough to find the guest again.
+    this.remember(code.slice(0, CODE_LEN), this.words.t(redeemed ? 'till.yes' : 'till.no'), redeemed);
   }
 
   /** @param {{percent: number, stand: string}} answer */

@@ -135,6 +135,23 @@ impl Crowd {
         (person.floor, person.route.pose(at_us))
     }
 
+    /// Somebody who waits leaves the line for another; false where she does not wait, or cannot get there.
+    pub fn send(&mut self, person: usize, queue: QueueId, at_us: i64) -> bool {
+        let Some(State::Waiting { queue: from, .. }) = self.people.get(person).map(|person| person.state) else {
+            return false;
+        };
+        let to_floor = self.venue.queues.get(usize::from(queue.0)).map(|queue| queue.floor);
+        if from == queue || to_floor != Some(self.people[person].floor) {
+            return false;
+        }
+        self.lines[usize::from(from.0)].leave(person);
+        self.move_up(usize::from(from.0), at_us);
+        let waiting = self.lines[usize::from(queue.0)].waiting().len();
+        let to = self.places.line_plans[usize::from(queue.0)].place(waiting, waiting + 1);
+        self.walk(person, to, Target::Queue(queue), Goal::Queue(queue), at_us);
+        true
+    }
+
     /// When something happens next.
     pub fn next_us(&self) -> i64 {
         self.events.peek().map_or(i64::MAX, |Reverse((at_us, ..))| *at_us)
@@ -476,6 +493,38 @@ cv = 1
         assert_eq!(longest(&busy.replace("cv = 1", "cv = 1\nbalk_length = 10")), 10);
         // Half of those who come must give up: with patience 60 s the line stays short.
         assert!(longest(&busy.replace("cv = 1", "cv = 1\npatience_s = 60")) < 20);
+    }
+
+    #[test]
+    fn who_is_sent_away_from_a_line_is_served_at_another() {
+        let mut crowd = crowd(crate::scenario("lunch_rush").expect("built in"), 2);
+        let (mut changes, from) = (Vec::new(), QueueId(0));
+        let start_us = crowd.starts_at_us;
+        let waits = |crowd: &Crowd| {
+            let waiting =
+                |person: &usize| matches!(crowd.people[*person].state, State::Waiting { queue, .. } if queue == from);
+            crowd.inside().filter(waiting).last()
+        };
+        let mut second = 0;
+        let person = loop {
+            second += 1;
+            crowd.advance(start_us + second * 1_000_000, &mut changes);
+            if let Some(person) = waits(&crowd).filter(|_| crowd.queue_length(from) > 3) {
+                break person;
+            }
+        };
+        let (at_us, before) = (start_us + second * 1_000_000, crowd.queue_length(from));
+        assert!(!crowd.send(person, from, at_us), "she is there already");
+        assert!(!crowd.send(crowd.people_count(), QueueId(1), at_us), "nobody");
+        assert!(crowd.send(person, QueueId(1), at_us));
+        assert!(!crowd.send(person, QueueId(2), at_us), "she is on her way");
+        assert_eq!(crowd.queue_length(from), before - 1);
+        changes.clear();
+        crowd.advance(at_us + 3_600_000_000, &mut changes);
+        let called = changes
+            .iter()
+            .any(|change| matches!(change, Change::Called { person: who, queue: QueueId(1), .. } if *who == person));
+        assert!(called, "she is served where she was sent");
     }
 
     #[test]

@@ -91,6 +91,15 @@ impl People {
         }
     }
 
+    /// Somebody who waits leaves the line for another; false where that is not possible.
+    pub fn send(&mut self, person: usize, queue: QueueId, at_us: i64) -> bool {
+        match self {
+            Self::Simulated(crowd) => crowd.send(person, queue, at_us),
+            // Recorded people went where they went.
+            Self::Recorded(_) => false,
+        }
+    }
+
     /// When something happens next.
     pub fn next_us(&self) -> i64 {
         match self {

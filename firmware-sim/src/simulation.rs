@@ -156,6 +156,13 @@ impl Simulation {
         }
     }
 
+    /// An attendee who waits in a line leaves it for another, as somebody with a voucher would; false where
+    /// she does not wait now.
+    pub fn send(&mut self, who: &str, queue: QueueId) -> bool {
+        let person = self.followed.iter().position(|name| name.as_deref() == Some(who));
+        person.is_some_and(|person| self.people.send(person, queue, self.now_us))
+    }
+
     /// People per zone and in the venue, and queue lengths, at `now_us`.
     pub fn truth_now(&self) -> Vec<Truth> {
         let mut truths = Vec::new();

@@ -48,6 +48,14 @@ enum Command {
     Doctor(crate::doctor::DoctorArguments),
     /// Learn the venue's radio from beacons whose places were noted, into a map beside the floor plan.
     Calibrate(crate::calibrate::CalibrateArguments),
+    /// Write what the database holds as JSON lines: the log of decisions about offers.
+    Export(crate::export::ExportArguments),
+    /// Say what another way of choosing offers would have brought, from an exported log.
+    Evaluate(crate::evaluate::EvaluateArguments),
+    /// Check and take vouchers without the board: tokens in, one a line, yes or no out.
+    Till(crate::till::TillArguments),
+    /// Print the public keys of vouchers, for tills that may be cut off.
+    Keys(crate::till::KeysArguments),
     /// Print the commented configuration.
     Config,
     /// Validate files: floor plans, configurations, campaigns. One line per fault.
@@ -68,7 +76,7 @@ struct ReplayArguments {
     /// Floor plan.
     #[arg(long)]
     venue: PathBuf,
-    /// Outputs to print: fixes, zones, people, queues, flow, offers, heat, alerts.
+    /// Outputs to print: fixes, zones, people, queues, flow, offers, heat, alerts, decisions.
     #[arg(long, value_parser = parse_emit, default_value = "fixes,zones,people,queues,flow,offers")]
     emit: EmitList,
     /// Follow every stable beacon, not only registered ones.
@@ -156,6 +164,10 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Record(arguments) => crate::record::run(&arguments),
         Command::Doctor(arguments) => crate::doctor::run(&arguments),
         Command::Calibrate(arguments) => crate::calibrate::run(&arguments),
+        Command::Export(arguments) => crate::export::run(&arguments),
+        Command::Evaluate(arguments) => crate::evaluate::run(&arguments),
+        Command::Till(arguments) => crate::till::run(&arguments),
+        Command::Keys(arguments) => crate::till::keys(&arguments),
         Command::Config => Ok(std::io::stdout().write_all(crate::config::SHIPPED.as_bytes())?),
         Command::Check(arguments) => check::run(&arguments.files).map_err(Failure::Configuration),
     }

@@ -5,6 +5,7 @@
 
 use crate::cli::Failure;
 use crate::config::Config;
+use crate::guests::Guests;
 use crate::radio::{AdvertBatch, BATCH_MAX};
 use crate::runtime::{Clock, EngineHandle};
 use crate::session::{Session, Setup};
@@ -81,7 +82,8 @@ pub fn run(arguments: &DemoArguments) -> Result<(), Failure> {
     };
     let session = Session::start(setup)?;
     announce(&session, &simulation);
-    let feed = Feed::start(simulation, session.engine().clone())?;
+    let watched = simulation.registrations().into_iter().next().map(|(attendee, _)| attendee);
+    let feed = Feed::start(simulation, session.engine().clone(), session.guests(watched))?;
     let ended = session.wait(arguments.seconds.map(WallDuration::from_secs_f64));
     feed.stop();
     session.close()?;
@@ -158,7 +160,7 @@ struct Feed {
 }
 
 impl Feed {
-    fn start(mut simulation: Simulation, engine: EngineHandle) -> anyhow::Result<Self> {
+    fn start(mut simulation: Simulation, engine: EngineHandle, mut guests: Guests) -> anyhow::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let work = move || {
@@ -170,6 +172,7 @@ impl Feed {
                 for adverts in adverts.chunks(BATCH_MAX) {
                     engine.adverts(batch(adverts, shift));
                 }
+                guests.step(&mut simulation, &truths);
                 adverts.clear();
                 truths.clear();
                 std::thread::sleep(STEP);

@@ -17,7 +17,11 @@ pub mod model;
 
 pub mod lines;
 
+pub mod decisions;
+
 pub mod store;
+
+pub mod voucher;
 
 pub mod mqtt;
 
@@ -32,7 +36,12 @@ pub mod decode;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod doctor;
+pub mod evaluate;
+pub mod export;
+#[cfg(feature = "demo")]
+pub mod guests;
 #[cfg(feature = "bluetooth")]
 pub mod record;
 pub mod replay;
 pub mod site_map;
+pub mod till;

@@ -4,6 +4,7 @@
 //! numbers in the unit of their name and `null` where unknown. Field order is fixed, so that equal
 //! outputs are equal bytes.
 
+use crate::decisions::{DecisionLine, OutcomeLine};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use venue_engine::output::{
@@ -99,6 +100,13 @@ pub enum Line {
         text: String,
         active: bool,
     },
+    Decision(DecisionLine),
+    Outcome(OutcomeLine),
+    Learned {
+        at_us: i64,
+        name: String,
+        bytes: usize,
+    },
 }
 
 impl Line {
@@ -113,6 +121,12 @@ impl Line {
             Output::Heat(heat) => heat_line(heat, venue),
             Output::Offer(offer) => offer_line(offer),
             Output::Alert(alert) => alert_line(alert),
+            Output::Decision(decision) => Self::Decision(DecisionLine::new(decision)),
+            Output::Outcome(outcome) => Self::Outcome(OutcomeLine::new(outcome)),
+            Output::Learned(learned) => {
+                let (at_us, name, bytes) = (micros(learned.at), learned.name.to_string(), learned.bytes.len());
+                Self::Learned { at_us, name, bytes }
+            }
         }
     }
 

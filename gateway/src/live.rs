@@ -244,6 +244,8 @@ impl Live {
                 }
                 // Movements are history; who entered where is nobody's business but the engine's.
                 Output::Movement(_) | Output::ZoneChange(_) => continue,
+                // The log of decisions is exported, not shown.
+                Output::Decision(_) | Output::Outcome(_) | Output::Learned(_) => continue,
             }
             if matches!(output, Output::Alert(_) | Output::Offer(_)) {
                 self.tell(&mut shown, public_line(output, &self.venue));

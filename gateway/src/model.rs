@@ -5,6 +5,7 @@
 //! every other file and says what is wrong and what to do; the caller then goes on without a model.
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read as _;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
@@ -91,6 +92,8 @@ pub struct Model {
     single: Plan,
     batch: Plan,
     call: Duration,
+    /// 16 hex digits of a hash of the file.
+    name: String,
 }
 
 impl Model {
@@ -125,7 +128,10 @@ impl Model {
         }
         let examples = read_examples(examples)?;
         let (single, batch) = (Plan::new(onnx, 1)?, Plan::new(onnx, ARMS_MAX)?);
-        let mut model = Self { single, batch, call: Duration::ZERO };
+        let mut hasher = DefaultHasher::new();
+        onnx.hash(&mut hasher);
+        let name = format!("{:016x}", hasher.finish());
+        let mut model = Self { single, batch, call: Duration::ZERO, name };
         model.check_scores(&examples)?;
         model.call = model.time_call(&examples)?;
         Ok(model)
@@ -186,6 +192,10 @@ impl Scorer for Model {
         if let Ok(found) = self.try_scores(features) {
             scores.extend(found);
         }
+    }
+
+    fn name(&self) -> String {
+        self.name.clone()
     }
 }
 

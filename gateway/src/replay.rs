@@ -37,6 +37,8 @@ pub enum Emit {
     Heat,
     /// Alerts.
     Alerts,
+    /// Decisions about offers, what became of them and what was learned.
+    Decisions,
 }
 
 impl Emit {
@@ -55,6 +57,7 @@ impl Emit {
                 ("offers", Self::Offers),
                 ("heat", Self::Heat),
                 ("alerts", Self::Alerts),
+                ("decisions", Self::Decisions),
             ];
             let found = known.iter().find(|(known, _)| *known == name).map(|(_, emit)| *emit);
             found.ok_or_else(|| {
@@ -74,6 +77,7 @@ impl Emit {
             Output::Offer(_) => Self::Offers,
             Output::Heat(_) => Self::Heat,
             Output::Alert(_) => Self::Alerts,
+            Output::Decision(_) | Output::Outcome(_) | Output::Learned(_) => Self::Decisions,
         }
     }
 }

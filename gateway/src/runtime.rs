@@ -37,6 +37,13 @@ pub enum OwnedEvent {
         /// The registered name.
         who: Arc<str>,
     },
+    /// An attendee chose the language of her messages.
+    Language {
+        /// The attendee.
+        who: Arc<str>,
+        /// A tag such as `de-CH`.
+        language: Arc<str>,
+    },
     /// A known count.
     Anchor(Anchor),
     /// A voucher was used.
@@ -276,6 +283,9 @@ fn take(engine: &mut Engine, input: Input, outputs: &mut Vec<Output>) {
         Input::Event(OwnedEvent::Register(registration)) => engine.handle(Event::Register(registration), outputs),
         Input::Event(OwnedEvent::Forget { at, who }) => engine.handle(Event::Forget { at, who }, outputs),
         Input::Event(OwnedEvent::Anchor(anchor)) => engine.handle(Event::Anchor(anchor), outputs),
+        Input::Event(OwnedEvent::Language { who, language }) => {
+            engine.handle(Event::Language { who, language }, outputs);
+        }
         Input::Event(OwnedEvent::Redeemed { at, voucher }) => engine.handle(Event::Redeemed { at, voucher }, outputs),
     }
 }

@@ -13,6 +13,7 @@ use crate::mqtt::{broker, client};
 use crate::radio;
 use crate::runtime::{self, Clock, EngineHandle};
 use crate::store::{Attendee, Store, StoreHandle};
+use crate::voucher::keys::Keys;
 use crate::web::{self, WebState};
 use anyhow::Context;
 use std::net::TcpListener;
@@ -68,6 +69,8 @@ pub struct Session {
     pages: std::net::SocketAddr,
     broker: (String, u16),
     radios: radio::source::Sources,
+    venue: Arc<Venue>,
+    live: Arc<Live>,
 }
 
 /// Runs a board until somebody ends it.
@@ -134,11 +137,14 @@ impl Session {
         let (store, store_thread) = StoreHandle::spawn(opened, venue.clone(), live.clone());
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let joined = runtime.block_on(store.attendees()).map_err(|error| anyhow::anyhow!("{error}"))?;
+        let languages: Vec<_> = joined.iter().map(language_of).collect();
         let joined = joined.into_iter().filter_map(registration_of);
         let mut engine = new_engine(&config, &venue, joined.chain(registrations))?;
         if let Some(plan) = &plan {
             crate::cli::use_map(&mut engine, plan, &venue)?;
         }
+        engine.restore_offers(store.restored_offers().map_err(|error| anyhow::anyhow!("{error}"))?);
+        languages.into_iter().for_each(|language| engine.handle(language, &mut Vec::new()));
         let clock = clock.not_before(Timestamp::from_micros(store.event_time_us()));
         let (engine, engine_thread) = runtime::spawn(engine, clock, store.clone())?;
         let radios = radio::source::Sources::default();
@@ -152,13 +158,19 @@ impl Session {
             venue: venue.name.clone(),
             gateway: config.gateway.clone(),
         };
+        let keys = Arc::new(open_keys(&config.data)?);
+        let campaigns = Arc::new(load_campaigns(&config, &venue)?);
+        let shown = live.clone();
+        let (for_pages, engine_of) = (store.clone(), engine.clone());
         let state = WebState {
             venue: venue.clone(),
             live,
-            store: store.clone(),
+            store: for_pages,
             database,
-            engine: engine.clone(),
+            engine: engine_of,
             radios: radios.clone(),
+            keys,
+            campaigns,
         };
         let _entered = runtime.enter();
         listener.set_nonblocking(true)?;
@@ -175,7 +187,20 @@ impl Session {
             runtime.spawn(web::serve(listener, state, ending)),
         ];
         drop(_entered);
-        Ok(Self { engine, engine_thread, store, store_thread, shutdown, tasks, runtime, pages, broker, radios })
+        Ok(Self {
+            engine,
+            engine_thread,
+            store,
+            store_thread,
+            shutdown,
+            tasks,
+            runtime,
+            pages,
+            broker,
+            radios,
+            venue,
+            live: shown,
+        })
     }
 
     /// Starts the radios a configuration names.
@@ -226,6 +251,13 @@ impl Session {
     /// Where events for the engine go.
     pub fn engine(&self) -> &EngineHandle {
         &self.engine
+    }
+
+    /// The simulated crowd's side of the offers; `watched` acts by herself only.
+    #[cfg(feature = "demo")]
+    pub fn guests(&self, watched: Option<String>) -> crate::guests::Guests {
+        let (news, runtime) = (self.live.subscribe_news(), self.runtime.handle().clone());
+        crate::guests::Guests::new(self.venue.clone(), news, self.store.clone(), self.engine.clone(), runtime, watched)
     }
 
     /// Address of the pages.
@@ -293,6 +325,16 @@ impl Session {
     }
 }
 
+/// The keys of vouchers of a data folder, made at the first start.
+///
+/// # Errors
+/// The file cannot be used, with what to do.
+pub fn open_keys(folder: &std::path::Path) -> anyhow::Result<Keys> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(|error| anyhow::anyhow!("the system gives no random numbers: {error}"))?;
+    Ok(Keys::open(folder, || secret)?)
+}
+
 fn new_engine(
     config: &Config,
     venue: &Arc<Venue>,
@@ -314,6 +356,10 @@ fn new_engine(
         engine.handle(Event::Register(registration), &mut outputs);
     }
     Ok(engine)
+}
+
+fn language_of(attendee: &Attendee) -> Event<'static> {
+    Event::Language { who: attendee.attendee.as_str().into(), language: attendee.language.as_str().into() }
 }
 
 /// An attendee of the database whose beacon is known; one without gets no position and no offers.

@@ -9,7 +9,7 @@ use crate::advert::Advert;
 use crate::alerts::Alerts;
 use crate::counters::Counters;
 use crate::devices::{Device, Devices};
-use crate::event::{Event, SubjectKind};
+use crate::event::Event;
 use crate::flow::Flow;
 use crate::follow::Followed;
 use crate::geometry::Point;
@@ -32,6 +32,7 @@ use std::sync::Arc;
 
 mod crowd;
 mod fixes;
+mod offers;
 mod queueing;
 
 /// Times outside 1970 to 2100 are a broken clock or a forged line.
@@ -129,7 +130,8 @@ impl Engine {
             }
             Event::Forget { who, .. } => self.forget(&who),
             Event::Anchor(anchor) => self.anchor(anchor),
-            Event::Redeemed { at, voucher } => self.offers.redeemed(at, &voucher),
+            Event::Language { who, language } => self.offers.set_language(&who, &language),
+            Event::Redeemed { at, voucher } => self.offers.redeemed(at, &voucher, outputs),
         }
     }
 
@@ -140,6 +142,7 @@ impl Engine {
         let clock = self.clock;
         self.end_heat_window(clock, outputs);
         self.end_movement_window(clock, outputs);
+        self.offers.finish(clock, outputs);
     }
 
     /// When the engine next has something to say by itself, in event time.
@@ -155,11 +158,6 @@ impl Engine {
     /// Devices alive.
     pub fn devices_alive(&self) -> usize {
         self.devices.len()
-    }
-
-    /// The offers' own books.
-    pub fn offers(&self) -> &Offers {
-        &self.offers
     }
 
     fn advert(&mut self, advert: &Advert<'_>, outputs: &mut Vec<Output>) {
@@ -339,15 +337,6 @@ impl Engine {
         self.consider_offers(at, outputs);
         // With nobody left this was the report of an empty venue; the next sighting starts reports again.
         self.next_report = self.somebody_counts().then(|| at + self.settings.report_every);
-    }
-
-    fn consider_offers(&mut self, at: Timestamp, outputs: &mut Vec<Output>) {
-        for (who, key) in self.followed.list() {
-            let attendee = self.identity.subject(key).is_some_and(|s| s.kind == Some(SubjectKind::Attendee));
-            let Some(device) = self.devices.get(key).filter(|_| attendee) else { continue };
-            let Some((point, floor)) = whereabouts(&self.followed, &self.venue, key, device, at) else { continue };
-            self.offers.consider(at, &who, point, floor, device.zone, outputs);
-        }
     }
 
     fn forget(&mut self, who: &Arc<str>) {

@@ -36,6 +36,13 @@ pub enum Event<'a> {
         /// The registered name.
         who: Arc<str>,
     },
+    /// An attendee chose the language of her messages.
+    Language {
+        /// The attendee.
+        who: Arc<str>,
+        /// A tag such as `de-CH`.
+        language: Arc<str>,
+    },
     /// A known count of people.
     Anchor(Anchor),
     /// A voucher was used at a till.

@@ -4,6 +4,7 @@
 //! each outside shape (replay line, MQTT payload, SQLite row) lives in one file of the rim.
 
 use crate::geometry::Point;
+use crate::offers::decision::{Decision, Learned, Outcome};
 use crate::time::Timestamp;
 use crate::venue::{FloorId, QueueId, ZoneId};
 use std::sync::Arc;
@@ -27,6 +28,12 @@ pub enum Output {
     Offer(Offer),
     /// Something staff must act on.
     Alert(Alert),
+    /// A decision about an offer, for the log.
+    Decision(Box<Decision>),
+    /// What became of a decision.
+    Outcome(Outcome),
+    /// What the offers have learned, for the next start.
+    Learned(Learned),
 }
 
 impl Output {
@@ -41,6 +48,9 @@ impl Output {
             Self::Heat(heat) => heat.to,
             Self::Offer(offer) => offer.at,
             Self::Alert(alert) => alert.at,
+            Self::Decision(decision) => decision.at,
+            Self::Outcome(outcome) => outcome.at,
+            Self::Learned(learned) => learned.at,
         }
     }
 }
@@ -202,6 +212,8 @@ pub struct Offer {
     pub score: f64,
     /// Probability with which this action was chosen.
     pub propensity: f64,
+    /// Identity of the decision it came from.
+    pub decision: i64,
 }
 
 /// What staff are alerted to.

@@ -107,6 +107,8 @@ pub fn message(output: &Output, venue: &Venue) -> Result<Option<Message>, BadNam
             Message { expires_at_us: Some(offer.expires_at.as_micros()), ..message }
         }
         Output::Alert(alert) => event(path(Topic::Alert { kind: alert_name(alert.kind) })?, "alert", at_us, json()),
+        // The log of decisions stays on the board until somebody exports it.
+        Output::Decision(_) | Output::Outcome(_) | Output::Learned(_) => return Ok(None),
     };
     Ok(Some(message))
 }

@@ -9,7 +9,7 @@ use crate::mqtt::topics::Topic;
 use crate::store::inbox::{Counters, Reply, Request, count};
 use crate::store::outbox::{self, Totals};
 use crate::store::rollups::{self, Rollups};
-use crate::store::{RETENTION_DAYS, StoreError, ledger};
+use crate::store::{RETENTION_DAYS, StoreError, decisions, ledger, settle};
 use rusqlite::Transaction;
 use std::sync::Arc;
 use venue_engine::output::Output;
@@ -68,6 +68,12 @@ impl Books {
                 continue;
             }
             let mut change = None;
+            match output {
+                Output::Decision(decision) => decisions::enter(transaction, decision)?,
+                Output::Outcome(outcome) => decisions::conclude(transaction, outcome)?,
+                Output::Learned(learned) => decisions::learned(transaction, learned)?,
+                _ => {}
+            }
             if let Output::Offer(offer) = output {
                 change = ledger::issue(transaction, offer)?;
                 if change.is_none() {
@@ -102,6 +108,25 @@ impl Books {
                     Ok(answer)
                 });
                 answer(reply, done.map(Ok))
+            }
+            Request::Hold(asked, reply) => answer(reply, settle::hold(transaction, &asked, &self.venue).map(Ok)),
+            Request::TakeBack(request_id, at_us, reply) => {
+                let done = settle::take_back(transaction, &request_id, at_us).and_then(|(taken, change)| {
+                    self.change(transaction, change, told, counters)?;
+                    Ok(taken)
+                });
+                answer(reply, done.map(Ok))
+            }
+            Request::Merge(records, reply) => {
+                let done = settle::merge(transaction, &records).and_then(|(merged, changes)| {
+                    let mut changes = changes.into_iter();
+                    changes.try_for_each(|change| self.change(transaction, Some(change), told, counters))?;
+                    Ok(merged)
+                });
+                answer(reply, done.map(Ok))
+            }
+            Request::Revoke(voucher, at_us, reason, reply) => {
+                answer(reply, settle::revoke(transaction, &voucher, at_us, &reason).map(Ok))
             }
             Request::Offers(attendee, reply) => answer(reply, ledger::attendee_offers(transaction, &attendee).map(Ok)),
             Request::Join(join, reply) => {

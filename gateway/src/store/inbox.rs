@@ -6,7 +6,9 @@
 //! loss is counted.
 
 use crate::store::StoreError;
-use crate::store::ledger::{Join, OfferRow, RedeemRequest, Redemption};
+use crate::store::ledger::{Join, OfferRow};
+use crate::store::redemption::{RedeemRequest, Redemption};
+use crate::store::settle::{Merged, SpentRecord, TakenBack};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -37,6 +39,10 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 #[derive(Debug)]
 pub(crate) enum Request {
     Redeem(RedeemRequest, Reply<Redemption>),
+    Hold(RedeemRequest, Reply<Redemption>),
+    TakeBack(String, i64, Reply<TakenBack>),
+    Merge(Vec<SpentRecord>, Reply<Merged>),
+    Revoke(String, i64, String, Reply<bool>),
     Offers(String, Reply<Vec<OfferRow>>),
     Join(Join, Reply<()>),
     Forget(String, Reply<bool>),
@@ -49,6 +55,10 @@ impl Request {
         // Whoever asked may have gone; then nobody needs the answer.
         match self {
             Self::Redeem(_, reply) => drop(reply.send(Err(error))),
+            Self::Hold(_, reply) => drop(reply.send(Err(error))),
+            Self::TakeBack(_, _, reply) => drop(reply.send(Err(error))),
+            Self::Merge(_, reply) => drop(reply.send(Err(error))),
+            Self::Revoke(_, _, _, reply) => drop(reply.send(Err(error))),
             Self::Offers(_, reply) => drop(reply.send(Err(error))),
             Self::Join(_, reply) => drop(reply.send(Err(error))),
             Self::Forget(_, reply) => drop(reply.send(Err(error))),
@@ -192,6 +202,7 @@ impl Inbox {
 pub(crate) fn is_event(output: &Output) -> bool {
     match output {
         Output::Offer(_) | Output::Alert(_) | Output::Movement(_) | Output::ZoneChange(_) => true,
+        Output::Decision(_) | Output::Outcome(_) | Output::Learned(_) => true,
         Output::Heat(window) => window.closed,
         Output::Fix(_) | Output::People(_) | Output::Queue(_) => false,
     }

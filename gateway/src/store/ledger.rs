@@ -6,7 +6,8 @@
 
 use crate::mqtt::messages::VoucherChange;
 use crate::mqtt::topics;
-use crate::store::StoreError;
+use crate::store::redemption::{RedeemRequest, Redemption, RefusalReason};
+use crate::store::{StoreError, settle};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use venue_engine::output::Offer;
 use venue_engine::venue::Venue;
@@ -15,107 +16,10 @@ use venue_engine::venue::Venue;
 pub const ATTENDEES_MAX: i64 = 100_000;
 /// Answered requests remembered for repeats; a till repeats within seconds, so the oldest are long settled.
 pub const REQUESTS_MAX: i64 = 100_000;
+/// Tills take a voucher so long after its end: clocks are off, and a walk to the counter may end late.
+pub const GRACE_US: i64 = crate::voucher::token::GRACE_S * 1_000_000;
 /// Longest till name, code, request identity, language or beacon text taken from outside.
 const TEXT_LEN_MAX: usize = 128;
-
-/// A till asks to redeem a code.
-#[derive(Clone, Debug)]
-pub struct RedeemRequest {
-    /// As typed or scanned: case, spaces and dashes do not matter, O is 0, I and L are 1.
-    pub code: String,
-    /// The till's name. Where it is a queue's name, alone or before a `/`, vouchers of other stands are refused.
-    pub till: String,
-    /// The till's own identity of this request, the same when it is repeated.
-    pub request_id: String,
-    /// Event time.
-    pub at_us: i64,
-}
-
-/// What the till is told.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Redemption {
-    /// The voucher is used now.
-    Redeemed {
-        /// Identity of the voucher.
-        voucher: String,
-        /// Campaign it comes from.
-        campaign: String,
-        /// Where it is valid.
-        stand: String,
-        /// Percent off.
-        percent: f64,
-        /// Who held it.
-        attendee: String,
-    },
-    /// It is not, and why.
-    Refused(RefusalReason),
-}
-
-/// Why a code was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RefusalReason {
-    /// No voucher has this code.
-    UnknownCode,
-    /// It was used before.
-    AlreadyRedeemed {
-        /// When, event time.
-        at_us: i64,
-    },
-    /// Its validity is over.
-    Expired {
-        /// Since when, event time.
-        at_us: i64,
-    },
-    /// It is valid at another stand.
-    WrongStand,
-    /// The request's identity was used for another code before.
-    RequestReused,
-    /// The request is empty or too long somewhere.
-    InvalidRequest,
-}
-
-impl RefusalReason {
-    /// The reason in one word, for machines.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::UnknownCode => "unknown-code",
-            Self::AlreadyRedeemed { .. } => "already-redeemed",
-            Self::Expired { .. } => "expired",
-            Self::WrongStand => "wrong-stand",
-            Self::RequestReused => "request-reused",
-            Self::InvalidRequest => "invalid-request",
-        }
-    }
-
-    /// The reason in a sentence, for till staff.
-    pub fn sentence(&self) -> &'static str {
-        match self {
-            Self::UnknownCode => "No voucher has this code. Check it letter by letter.",
-            Self::AlreadyRedeemed { .. } => "This voucher has already been used.",
-            Self::Expired { .. } => "This voucher is no longer valid.",
-            Self::WrongStand => "This voucher is for another stand.",
-            Self::RequestReused => "This request was already made for another code. Start a new one.",
-            Self::InvalidRequest => "The request lacks a code or an identity, or one is too long.",
-        }
-    }
-
-    fn at_us(&self) -> Option<i64> {
-        match self {
-            Self::AlreadyRedeemed { at_us } | Self::Expired { at_us } => Some(*at_us),
-            _ => None,
-        }
-    }
-
-    fn from_row(word: &str, at_us: Option<i64>) -> Option<Self> {
-        let at_us = at_us.unwrap_or_default();
-        match word {
-            "already-redeemed" => Some(Self::AlreadyRedeemed { at_us }),
-            "expired" => Some(Self::Expired { at_us }),
-            "wrong-stand" => Some(Self::WrongStand),
-            _ => None,
-        }
-    }
-}
 
 /// Somebody opts in.
 #[derive(Clone, Debug)]
@@ -190,7 +94,7 @@ pub struct OfferRow {
 /// Whatever SQLite says.
 pub fn issue(transaction: &Transaction<'_>, offer: &Offer) -> rusqlite::Result<Option<VoucherChange>> {
     let mut insert = transaction.prepare_cached(
-        "INSERT OR IGNORE INTO voucher VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'issued', NULL, NULL)",
+        "INSERT OR IGNORE INTO voucher VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'issued', NULL, NULL, ?12)",
     )?;
     let (at_us, expires_at_us) = (offer.at.as_micros(), offer.expires_at.as_micros());
     let row = params![
@@ -204,9 +108,13 @@ pub fn issue(transaction: &Transaction<'_>, offer: &Offer) -> rusqlite::Result<O
         at_us,
         expires_at_us,
         offer.score,
-        offer.propensity
+        offer.propensity,
+        offer.decision
     ];
     let entered = insert.execute(row)? == 1;
+    if entered {
+        count(transaction, &offer.campaign, (1, 0))?;
+    }
     Ok(entered.then(|| VoucherChange::issued(offer)))
 }
 
@@ -219,22 +127,18 @@ pub fn redeem(
     request: &RedeemRequest,
     venue: &Venue,
 ) -> rusqlite::Result<(Redemption, Option<VoucherChange>)> {
-    let refused = |reason| Ok((Redemption::Refused(reason), None));
-    let sizes = [request.code.len(), request.request_id.len(), request.till.len().max(1)];
-    if sizes.iter().any(|size| !(1..=TEXT_LEN_MAX).contains(size)) {
-        return refused(RefusalReason::InvalidRequest);
-    }
     let code = plain_code(&request.code);
-    if let Some(answer) = earlier_answer(transaction, request, &code)? {
-        return Ok((answer, None));
-    }
-    let Some(held) = held(transaction, &code)? else { return refused(RefusalReason::UnknownCode) };
-    let refusal = refusal(&held, request, venue);
+    let (held, refusal) = match look_up(transaction, request, &code, venue)? {
+        Ok(found) => found,
+        Err(answer) => return Ok((answer, None)),
+    };
     if refusal.is_none() {
         let mut update = transaction.prepare_cached(
             "UPDATE voucher SET state = 'redeemed', redeemed_at_us = ?2, till = ?3 WHERE voucher = ?1",
         )?;
         update.execute(params![held.voucher, request.at_us, request.till])?;
+        count(transaction, &held.campaign, (0, 1))?;
+        transaction.prepare_cached("DELETE FROM voucher_hold WHERE voucher = ?1")?.execute([&held.voucher])?;
     }
     remember(transaction, request, &code, &held.voucher, refusal.as_ref())?;
     let change = held.change(request.at_us, refusal.as_ref());
@@ -242,7 +146,51 @@ pub fn redeem(
     Ok((answer, Some(change)))
 }
 
-/// Marks vouchers whose validity ended before `now_us`, and tells each.
+/// The voucher a request would redeem now, or the answer instead.
+///
+/// # Errors
+/// Whatever SQLite says.
+pub(super) fn redeemable(
+    transaction: &Transaction<'_>,
+    request: &RedeemRequest,
+    venue: &Venue,
+) -> rusqlite::Result<Result<Held, Redemption>> {
+    let found = look_up(transaction, request, &plain_code(&request.code), venue)?;
+    Ok(found.and_then(|(held, refusal)| match refusal {
+        None => Ok(held),
+        Some(reason) => Err(Redemption::Refused(reason)),
+    }))
+}
+
+/// The voucher a request is about and what is against it, or the answer where there is none.
+fn look_up(
+    transaction: &Transaction<'_>,
+    request: &RedeemRequest,
+    code: &str,
+    venue: &Venue,
+) -> rusqlite::Result<Result<(Held, Option<RefusalReason>), Redemption>> {
+    let refused = |reason| Ok(Err(Redemption::Refused(reason)));
+    let sizes = [request.code.len(), request.request_id.len(), request.till.len().max(1)];
+    let proved = usize::from(request.voucher.is_some());
+    if sizes.iter().skip(proved).any(|size| !(1..=TEXT_LEN_MAX).contains(size)) {
+        return refused(RefusalReason::InvalidRequest);
+    }
+    if let Some(answer) = earlier_answer(transaction, request, code)? {
+        return Ok(Err(answer));
+    }
+    let found = match &request.voucher {
+        Some(voucher) => held(transaction, "voucher", voucher)?,
+        None => held(transaction, "code", code)?,
+    };
+    let Some(found) = found else { return refused(RefusalReason::UnknownCode) };
+    let refusal = match refusal(&found, request, venue) {
+        None => settle::refusal(transaction, &found.voucher, request)?,
+        some => some,
+    };
+    Ok(Ok((found, refusal)))
+}
+
+/// Marks vouchers whose validity and grace ended before `now_us`, and tells each.
 ///
 /// # Errors
 /// Whatever SQLite says.
@@ -255,7 +203,8 @@ pub fn expire(transaction: &Transaction<'_>, now_us: i64) -> rusqlite::Result<Ve
         let (at_us, voucher, campaign, stand) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
         Ok(VoucherChange { at_us, voucher, campaign, stand, state: "expired".to_owned(), reason: None })
     };
-    let mut changes: Vec<VoucherChange> = update.query_map([now_us], change)?.collect::<rusqlite::Result<_>>()?;
+    let mut changes: Vec<VoucherChange> =
+        update.query_map([now_us - GRACE_US], change)?.collect::<rusqlite::Result<_>>()?;
     // RETURNING promises no order; messages should have one.
     changes.sort_by(|a, b| (a.at_us, &a.voucher).cmp(&(b.at_us, &b.voucher)));
     Ok(changes)
@@ -285,17 +234,24 @@ pub fn forget(transaction: &Transaction<'_>, attendee: &str) -> rusqlite::Result
         "DELETE FROM redemption_request WHERE voucher IN (SELECT voucher FROM voucher WHERE attendee = ?1)",
         [attendee],
     )?;
+    transaction.execute("DELETE FROM revocation WHERE attendee = ?1", [attendee])?;
+    transaction.execute(
+        "DELETE FROM voucher_hold WHERE voucher IN (SELECT voucher FROM voucher WHERE attendee = ?1)",
+        [attendee],
+    )?;
     let vouchers = transaction.execute("DELETE FROM voucher WHERE attendee = ?1", [attendee])?;
     Ok(known + vouchers > 0)
 }
 
-/// Everybody who opted in, by name.
+/// Everybody who opted in and may get offers, by name: who spent a voucher twice does not.
 ///
 /// # Errors
 /// Whatever SQLite says.
 pub fn attendees(connection: &Connection) -> rusqlite::Result<Vec<Attendee>> {
-    let mut select =
-        connection.prepare_cached("SELECT attendee, language, beacon, joined_at_us FROM attendee ORDER BY attendee")?;
+    let mut select = connection.prepare_cached(
+        "SELECT attendee, language, beacon, joined_at_us FROM attendee
+         WHERE attendee NOT IN (SELECT attendee FROM revocation) ORDER BY attendee",
+    )?;
     let row = |row: &Row<'_>| {
         let (attendee, language, beacon, joined_at_us) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
         Ok(Attendee { attendee, language, beacon, joined_at_us })
@@ -342,6 +298,19 @@ pub fn prune(transaction: &Transaction<'_>, before_us: i64) -> rusqlite::Result<
     transaction.execute("DELETE FROM voucher WHERE state <> 'issued' AND expires_at_us < ?1", [before_us]).map(drop)
 }
 
+/// Adds to what a campaign has given out and redeemed in all, which pruning and forgetting leave alone.
+pub(super) fn count(
+    transaction: &Transaction<'_>,
+    campaign: &str,
+    (issued, redeemed): (i64, i64),
+) -> rusqlite::Result<()> {
+    let mut upsert = transaction.prepare_cached(
+        "INSERT INTO campaign_total VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET
+         issued = issued + excluded.issued, redeemed = redeemed + excluded.redeemed",
+    )?;
+    upsert.execute(params![campaign, issued, redeemed]).map(drop)
+}
+
 /// A code as it is stored: Crockford's base 32 reads letters that look like digits as those digits.
 fn plain_code(code: &str) -> String {
     let plain = code.chars().filter(|c| !c.is_whitespace() && *c != '-').map(|c| match c.to_ascii_uppercase() {
@@ -353,7 +322,7 @@ fn plain_code(code: &str) -> String {
 }
 
 /// A voucher as the till's question finds it.
-struct Held {
+pub(super) struct Held {
     voucher: String,
     campaign: String,
     stand: String,
@@ -361,10 +330,15 @@ struct Held {
     attendee: String,
     expires_at_us: i64,
     redeemed_at_us: Option<i64>,
+    issued_at_us: i64,
 }
 
 impl Held {
-    fn redeemed(self) -> Redemption {
+    pub(super) fn voucher(&self) -> &str {
+        &self.voucher
+    }
+
+    pub(super) fn redeemed(self) -> Redemption {
         let Self { voucher, campaign, stand, percent, attendee, .. } = self;
         Redemption::Redeemed { voucher, campaign, stand, percent, attendee }
     }
@@ -377,11 +351,12 @@ impl Held {
     }
 }
 
-fn held(transaction: &Transaction<'_>, code: &str) -> rusqlite::Result<Option<Held>> {
-    let mut select = transaction.prepare_cached(
-        "SELECT voucher, campaign, stand, percent, attendee, expires_at_us, redeemed_at_us
-         FROM voucher WHERE code = ?1",
-    )?;
+/// A voucher by its `voucher` or its `code`.
+fn held(transaction: &Transaction<'_>, by: &'static str, value: &str) -> rusqlite::Result<Option<Held>> {
+    let mut select = transaction.prepare_cached(&format!(
+        "SELECT voucher, campaign, stand, percent, attendee, expires_at_us, redeemed_at_us, issued_at_us
+         FROM voucher WHERE {by} = ?1",
+    ))?;
     let row = |row: &Row<'_>| {
         Ok(Held {
             voucher: row.get(0)?,
@@ -391,17 +366,20 @@ fn held(transaction: &Transaction<'_>, code: &str) -> rusqlite::Result<Option<He
             attendee: row.get(4)?,
             expires_at_us: row.get(5)?,
             redeemed_at_us: row.get(6)?,
+            issued_at_us: row.get(7)?,
         })
     };
-    select.query_row([code], row).optional()
+    select.query_row([value], row).optional()
 }
 
 fn refusal(held: &Held, request: &RedeemRequest, venue: &Venue) -> Option<RefusalReason> {
     let at = request.till.split('/').next().unwrap_or_default();
     if let Some(at_us) = held.redeemed_at_us {
         Some(RefusalReason::AlreadyRedeemed { at_us })
-    } else if request.at_us > held.expires_at_us {
+    } else if request.at_us > held.expires_at_us + GRACE_US {
         Some(RefusalReason::Expired { at_us: held.expires_at_us })
+    } else if request.at_us < held.issued_at_us - GRACE_US {
+        Some(RefusalReason::NotYet { at_us: held.issued_at_us })
     } else if at != held.stand && venue.queue(at).is_some() {
         Some(RefusalReason::WrongStand)
     } else {
@@ -416,18 +394,21 @@ fn earlier_answer(
     code: &str,
 ) -> rusqlite::Result<Option<Redemption>> {
     let mut select = transaction
-        .prepare_cached("SELECT code, outcome, outcome_at_us FROM redemption_request WHERE request_id = ?1")?;
-    let row = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get(2)?));
-    let Some((asked, outcome, at_us)) = select.query_row([&request.request_id], row).optional()? else {
+        .prepare_cached("SELECT code, voucher, outcome, outcome_at_us FROM redemption_request WHERE request_id = ?1")?;
+    let row = |row: &Row<'_>| {
+        let (code, voucher, outcome): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok((code, voucher, outcome, row.get(3)?))
+    };
+    let Some((asked, voucher, outcome, at_us)) = select.query_row([&request.request_id], row).optional()? else {
         return Ok(None);
     };
-    if asked != code {
+    if asked != code && request.voucher.is_none() || request.voucher.as_ref().is_some_and(|asked| *asked != voucher) {
         return Ok(Some(Redemption::Refused(RefusalReason::RequestReused)));
     }
     if let Some(reason) = RefusalReason::from_row(&outcome, at_us) {
         return Ok(Some(Redemption::Refused(reason)));
     }
-    Ok(held(transaction, code)?.map(Held::redeemed))
+    Ok(held(transaction, "voucher", &voucher)?.map(Held::redeemed))
 }
 
 /// Only answers about known vouchers are kept, so that guessing codes fills no disk.

@@ -24,7 +24,8 @@ fn check(questions: &str) {
         let words: Vec<&str> = question.split(' ').collect();
         let [at_s, request_id, till, code] = words[..] else { panic!("four words in {question}") };
         let at_us = at_s.parse::<i64>().expect("a number") * 1_000_000;
-        let request = RedeemRequest { code: code.into(), till: till.into(), request_id: request_id.into(), at_us };
+        let request =
+            RedeemRequest { code: code.into(), voucher: None, till: till.into(), request_id: request_id.into(), at_us };
         let (answer, change) = redeem(&transaction, &request, &samples::venue()).expect("answers");
         let told = match answer {
             Redemption::Redeemed { voucher, attendee, .. } => format!("{voucher} of {attendee}"),
@@ -59,8 +60,8 @@ fn a_repeated_request_gets_the_same_answer() {
 #[test]
 fn late_unknown_and_misplaced_codes_are_refused() {
     check(
-        "300 r1 bar V1 -> v1 of mia [redeemed]
-         301 r2 bar V2 -> expired Some(300000000) [refused]
+        "360 r1 bar V1 -> v1 of mia [redeemed]
+         361 r2 bar V2 -> expired Some(300000000) [refused]
          10 r3 bar V9 -> unknown-code None
          10 r4 bar/2 V3 -> v3 of mia [redeemed]",
     );
@@ -72,6 +73,7 @@ fn a_voucher_of_another_stand_is_refused_where_the_till_says_where_it_is() {
                 area = [[0, 0], [1, 0], [1, 1]]\ncounter = [[1, 1], [2, 1], [2, 2]]\n";
     let venue = Venue::parse(text).expect("a good plan");
     let held = Held {
+        issued_at_us: 0,
         voucher: "v1".into(),
         campaign: "c".into(),
         stand: "bar".into(),
@@ -81,7 +83,8 @@ fn a_voucher_of_another_stand_is_refused_where_the_till_says_where_it_is() {
         redeemed_at_us: None,
     };
     let at = |till: &str| {
-        let request = RedeemRequest { code: "V1".into(), till: till.into(), request_id: "r".into(), at_us: 1 };
+        let request =
+            RedeemRequest { code: "V1".into(), voucher: None, till: till.into(), request_id: "r".into(), at_us: 1 };
         refusal(&held, &request, &venue)
     };
     assert_eq!(at("grill"), Some(RefusalReason::WrongStand));
@@ -97,7 +100,13 @@ fn empty_and_endless_requests_are_refused() {
     let transaction = store.connection.transaction().expect("begins");
     let endless = "x".repeat(1 << 20);
     for (code, request_id) in [("", "r"), ("V1", ""), (&*endless, "r"), ("V1", &*endless)] {
-        let request = RedeemRequest { code: code.into(), till: "bar".into(), request_id: request_id.into(), at_us: 1 };
+        let request = RedeemRequest {
+            code: code.into(),
+            voucher: None,
+            till: "bar".into(),
+            request_id: request_id.into(),
+            at_us: 1,
+        };
         let (answer, _) = redeem(&transaction, &request, &samples::venue()).expect("answers");
         assert_eq!(answer, Redemption::Refused(RefusalReason::InvalidRequest));
     }
@@ -118,9 +127,9 @@ fn vouchers_expire_once_and_forgetting_erases_all() {
     join(&transaction, &Join { language: "fr".into(), ..mia }).expect("stored");
     assert_eq!(attendees(&transaction).expect("reads")[0].language, "fr");
     issue(&transaction, &offer("v1")).expect("issues");
-    assert_eq!(expire(&transaction, 300_000_000).expect("sweeps"), []);
-    assert_eq!(expire(&transaction, 300_000_001).expect("sweeps")[0].state, "expired");
-    assert_eq!(expire(&transaction, 300_000_002).expect("sweeps"), []);
+    assert_eq!(expire(&transaction, 360_000_000).expect("sweeps"), []);
+    assert_eq!(expire(&transaction, 360_000_001).expect("sweeps")[0].state, "expired");
+    assert_eq!(expire(&transaction, 360_000_002).expect("sweeps"), []);
     assert_eq!(attendee_offers(&transaction, "mia").expect("reads")[0].state, "expired");
     assert!(forget(&transaction, "mia").expect("erases"));
     assert!(!forget(&transaction, "mia").expect("nothing left"));

@@ -11,19 +11,26 @@
 //! in batches, at most ten a second without redemptions; an SD card syncs in 5 to 50 ms.
 
 pub mod books;
+#[cfg(test)]
+mod crash_tests;
+pub mod decisions;
 pub mod inbox;
 pub mod ledger;
 pub mod migrations;
 pub mod outbox;
 pub mod query;
+pub mod redemption;
+pub mod results;
 pub mod rollups;
 #[cfg(test)]
 pub mod samples;
+pub mod settle;
 pub mod writer;
 
 pub use inbox::StoreCounts;
-pub use ledger::{Attendee, Join, OfferRow, RedeemRequest, Redemption, RefusalReason};
+pub use ledger::{Attendee, Join, OfferRow};
 pub use outbox::{OutboxHandle, OutboxRow};
+pub use redemption::{RedeemRequest, Redemption, RefusalReason};
 pub use writer::StoreHandle;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};

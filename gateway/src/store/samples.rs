@@ -1,5 +1,8 @@
 //! Outputs for the tests of the store and of MQTT: one small venue, a few people in it.
 
+use venue_engine::offers::decision::{Decision, DecisionArm};
+use venue_engine::offers::features::WIDTH;
+use venue_engine::offers::policy::Slice;
 use venue_engine::output::{Alert, AlertKind, HeatWindow, Offer, Output, People, QueueState};
 use venue_engine::time::Timestamp;
 use venue_engine::venue::{FloorId, QueueId, Venue, ZoneId};
@@ -81,7 +84,35 @@ pub fn offer(at_s: i64, voucher: &str) -> Output {
         expires_at: second(at_s + 300),
         score: 0.25,
         propensity: 0.5,
+        decision: 1_000_000 * at_s + 1,
     })
+}
+
+/// A decision that chose its only arm, the bar.
+pub fn decision(at_s: i64) -> Output {
+    let mut features = [0.1; WIDTH];
+    features[0] = 401.3;
+    Output::Decision(Box::new(Decision {
+        id: 1_000_000 * at_s + 1,
+        at: second(at_s),
+        here: "grill".into(),
+        arms: vec![DecisionArm {
+            campaign: "short-queue".into(),
+            stand: "bar".into(),
+            features,
+            score: 0.21,
+            estimate: 0.1 + 0.2,
+            value: 0.25,
+            price: 0.0,
+            propensity: 0.9,
+        }],
+        chosen: Some(0),
+        none_propensity: 0.1,
+        slice: Slice::Policy,
+        decided: 7,
+        model: "rule".into(),
+        belief: Vec::new(),
+    }))
 }
 
 /// An alert about the queue.

@@ -8,8 +8,10 @@
 use crate::live::Live;
 use crate::store::books::{Books, Told};
 use crate::store::inbox::{Batch, EVENTS_MAX, Inbox, Request, StoreCounts, count, is_event};
-use crate::store::ledger::{self, Attendee, Join, OfferRow, RedeemRequest, Redemption};
-use crate::store::{OutboxHandle, Store, StoreError, open_reader};
+use crate::store::ledger::{self, Attendee, Join, OfferRow};
+use crate::store::redemption::{RedeemRequest, Redemption};
+use crate::store::settle::{Merged, SpentRecord, TakenBack};
+use crate::store::{OutboxHandle, Store, StoreError, decisions, open_reader};
 use rusqlite::Connection;
 use std::collections::VecDeque;
 use std::fs::File;
@@ -18,6 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use tokio::sync::Notify;
+use venue_engine::offers::restore::Restored;
 use venue_engine::output::Output;
 use venue_engine::venue::Venue;
 
@@ -68,6 +71,38 @@ impl StoreHandle {
         self.inbox.ask(|reply| Request::Redeem(request, reply)).await
     }
 
+    /// Holds a voucher for a request that will redeem it.
+    ///
+    /// # Errors
+    /// The store cannot write now.
+    pub async fn hold(&self, request: RedeemRequest) -> Result<Redemption, StoreError> {
+        self.inbox.ask(|reply| Request::Hold(request, reply)).await
+    }
+
+    /// Takes a redemption back, or ends a hold.
+    ///
+    /// # Errors
+    /// The store cannot write now.
+    pub async fn take_back(&self, request_id: String, at_us: i64) -> Result<TakenBack, StoreError> {
+        self.inbox.ask(|reply| Request::TakeBack(request_id, at_us, reply)).await
+    }
+
+    /// Enters what a till took while it was cut off.
+    ///
+    /// # Errors
+    /// The store cannot write now; nothing was entered.
+    pub async fn merge(&self, records: Vec<SpentRecord>) -> Result<Merged, StoreError> {
+        self.inbox.ask(|reply| Request::Merge(records, reply)).await
+    }
+
+    /// Withdraws a voucher and all others of its holder; true if that is new.
+    ///
+    /// # Errors
+    /// The store cannot write now.
+    pub async fn revoke(&self, voucher: String, at_us: i64, reason: String) -> Result<bool, StoreError> {
+        self.inbox.ask(|reply| Request::Revoke(voucher, at_us, reason, reply)).await
+    }
+
     /// The latest offers of an attendee, newest first.
     ///
     /// # Errors
@@ -104,6 +139,15 @@ impl StoreHandle {
             ledger::attendees(&open_reader(&path)?).map_err(failed)
         };
         tokio::task::spawn_blocking(read).await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// What the offers go on with after a restart. Read past the writer thread.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn restored_offers(&self) -> Result<Restored, StoreError> {
+        let failed = |error: rusqlite::Error| StoreError::from_sqlite(&self.path, "read", &error);
+        decisions::restored(&open_reader(&self.path)?, self.event_time_us()).map_err(failed)
     }
 
     /// Waits until everything handed over before is on disk and told.

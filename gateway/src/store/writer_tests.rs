@@ -1,7 +1,7 @@
 //! Tests of the writer thread: what is on disk and what is told, over restarts and full disks.
 
 use super::*;
-use crate::store::ledger::RefusalReason;
+use crate::store::RefusalReason;
 use crate::store::{query, samples};
 
 /// A store in a directory of its own, with its thread.
@@ -58,7 +58,13 @@ impl Rig {
 
     fn redeem(&self, request_id: &str, at_s: i64) -> Result<Redemption, StoreError> {
         let at_us = samples::second(at_s).as_micros();
-        let request = RedeemRequest { code: "AA".into(), till: "bar".into(), request_id: request_id.into(), at_us };
+        let request = RedeemRequest {
+            code: "AA".into(),
+            voucher: None,
+            till: "bar".into(),
+            request_id: request_id.into(),
+            at_us,
+        };
         self.handle.inbox.ask_blocking(|reply| Request::Redeem(request, reply))
     }
 }
@@ -130,7 +136,7 @@ fn vouchers_expire_by_event_time() {
     let rig = Rig::new();
     rig.handle.outputs(vec![samples::offer(5, "aa")]);
     rig.handle.flush_blocking().expect("stored");
-    rig.handle.event_time(samples::second(306).as_micros());
+    rig.handle.event_time(samples::second(366).as_micros());
     rig.handle.flush_blocking().expect("stored");
     let rows = crate::store::outbox::rows_after(&rig.reader(), 2).expect("reads");
     assert!(rows[0].payload.contains("\"state\":\"expired\""), "{}", rows[0].payload);

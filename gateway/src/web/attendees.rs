@@ -3,8 +3,8 @@
 //! In: a name, a language and perhaps a beacon. Out: offers of that one attendee and of nobody else. It
 //! refuses names that cannot be part of a topic and beacons that are none. Leaving erases everything.
 
-use super::App;
 use super::reply::{self, Refusal};
+use super::{App, Shared, vouchers};
 use crate::runtime::OwnedEvent;
 use crate::store::{Join, OfferRow};
 use axum::Json;
@@ -33,10 +33,12 @@ pub(super) async fn join(State(shared): App, body: Result<Json<JoinBody>, JsonRe
     let identity = beacon.as_deref().map(read_beacon).transpose()?;
     let at = shared.state.engine.now();
     let language = language.unwrap_or_else(|| "en".to_owned());
-    let join = Join { attendee: attendee.clone(), language, beacon, at_us: at.as_micros() };
+    let join = Join { attendee: attendee.clone(), language: language.clone(), beacon, at_us: at.as_micros() };
     shared.state.store.join(join).await?;
+    let who: Arc<str> = attendee.as_str().into();
+    // Lost only where the engine is too busy, which it counts; then her messages come in the plain text.
+    shared.state.engine.send(OwnedEvent::Language { who: who.clone(), language: language.into() });
     if let Some(beacon) = identity {
-        let who: Arc<str> = attendee.as_str().into();
         let registration = Registration { at, who, kind: SubjectKind::Attendee, beacon };
         if !shared.state.engine.send(OwnedEvent::Register(registration)) {
             return Err(Refusal::busy("the engine has too much to do to follow another beacon"));
@@ -54,7 +56,7 @@ pub(super) async fn offers(
 ) -> Result<Response, Refusal> {
     let Path(attendee) = attendee?;
     let rows = shared.state.store.attendee_offers(attendee.clone()).await?;
-    let offers: Vec<Value> = rows.iter().map(offer_json).collect();
+    let offers: Vec<Value> = rows.iter().map(|row| offer_json(&shared, row)).collect();
     let now_us = shared.state.engine.now().as_micros();
     Ok(reply::value(&request, &json!({"attendee": attendee, "now_us": now_us, "offers": offers})))
 }
@@ -83,10 +85,13 @@ fn read_beacon(text: &str) -> Result<BeaconId, Refusal> {
     })
 }
 
-fn offer_json(offer: &OfferRow) -> Value {
+fn offer_json(shared: &Shared, offer: &OfferRow) -> Value {
+    // Only an open voucher has a token: no till would take another one.
+    let token = (offer.state == "issued").then(|| vouchers::token_text(shared, offer)).flatten();
     json!({
         "voucher": offer.voucher,
         "code": offer.code,
+        "token": token,
         "campaign": offer.campaign,
         "stand": offer.stand,
         "text": offer.text,

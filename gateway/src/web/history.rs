@@ -114,7 +114,7 @@ fn checked(shared: &Shared, from_us: Option<i64>, to_us: Option<i64>) -> Result<
     Ok((from_us, to_us))
 }
 
-async fn read<T: Send + 'static>(
+pub(super) async fn read<T: Send + 'static>(
     shared: &Arc<Shared>,
     question: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
 ) -> Result<T, Refusal> {

@@ -8,24 +8,29 @@
 mod anchors;
 mod assets;
 mod attendees;
+mod campaigns;
 mod connections;
 mod history;
 mod metrics;
 mod reply;
 mod routes;
+mod settle;
 mod stream;
 mod till;
 mod venue;
+mod vouchers;
 
 use crate::live::Live;
 use crate::radio::source::Sources;
 use crate::runtime::EngineHandle;
 use crate::store::StoreHandle;
+use crate::voucher::keys::Keys;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use venue_engine::offers::campaign::Campaign;
 use venue_engine::venue::Venue;
 
 /// How often state that waited for company is told.
@@ -46,6 +51,10 @@ pub struct WebState {
     pub engine: EngineHandle,
     /// How the sources of adverts are.
     pub radios: Sources,
+    /// Keys of vouchers.
+    pub keys: Arc<Keys>,
+    /// Campaigns that run.
+    pub campaigns: Arc<Vec<Campaign>>,
 }
 
 /// What handlers share.

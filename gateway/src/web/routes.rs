@@ -4,7 +4,7 @@
 //! loaded by anything else. It refuses unknown paths and methods, in JSON below `/api/`.
 
 use super::reply::Refusal;
-use super::{Shared, anchors, assets, attendees, history, metrics, stream, till, venue};
+use super::{Shared, anchors, assets, attendees, campaigns, history, metrics, settle, stream, till, venue, vouchers};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
@@ -47,7 +47,15 @@ pub(super) fn table() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("/api/v1/attendees/{attendee}", axum::routing::delete(attendees::forget)),
         ("/api/v1/attendees/{attendee}/offers", get(attendees::offers)),
         ("/api/v1/attendees/{attendee}/live", get(stream::personal)),
+        ("/api/v1/attendees/{attendee}/vouchers/{voucher}/qr.svg", get(vouchers::picture)),
         ("/api/v1/vouchers/redeem", post(till::redeem)),
+        ("/api/v1/vouchers/hold", post(till::hold)),
+        ("/api/v1/vouchers/rollback", post(settle::take_back)),
+        ("/api/v1/vouchers/spent", post(settle::merge)),
+        ("/api/v1/vouchers/keys", get(vouchers::keys)),
+        ("/api/v1/vouchers/{voucher}/revoke", post(settle::revoke)),
+        ("/api/v1/time", get(vouchers::time)),
+        ("/api/v1/campaigns", get(campaigns::list)),
         ("/api/v1/anchors", post(anchors::add)),
         ("/metrics", get(metrics::text)),
         ("/healthz", get(metrics::health)),

@@ -37,7 +37,9 @@ impl Served {
         let (store, store_thread) = StoreHandle::spawn(opened, venue.clone(), live.clone());
         let engine = Engine::new(venue.clone(), Settings::default(), None, Vec::new());
         let (engine, engine_thread) = runtime::spawn(engine, Clock::Wall, store.clone()).expect("a thread");
-        let state = WebState { venue, live, store, database, engine, radios: Sources::default() };
+        let keys = Arc::new(crate::voucher::keys::Keys::of([1; 32]));
+        let campaigns = Arc::new(venue_engine::offers::campaign::shipped(&venue));
+        let state = WebState { venue, live, store, database, engine, radios: Sources::default(), keys, campaigns };
         let (shutdown, ending) = watch::channel(false);
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("runtime");
@@ -279,6 +281,58 @@ fn an_attendee_hears_of_her_own_offers_only() {
     served.shutdown.send_replace(true);
     let more = lines.map_while(Result::ok).filter(|line| line.starts_with("event: offers")).count();
     assert_eq!(more, 0, "the other's offer was not told");
+}
+
+#[test]
+fn what_a_campaign_has_brought_is_told() {
+    let served = Served::start();
+    served.tell(vec![samples::decision(served.now_s()), samples::offer(served.now_s(), "ab")]);
+    let (status, told) = served.get("/api/v1/campaigns");
+    assert_eq!(status, 200, "{told}");
+    let campaign = &told["campaigns"][0];
+    assert_eq!((&campaign["campaign"], &campaign["issued"]), (&json!("short-queue"), &json!(1)), "{told}");
+    assert_eq!((&campaign["redeemed"], &campaign["uplift"]), (&json!(0), &Value::Null), "{told}");
+}
+
+#[test]
+fn a_scanned_voucher_is_shown_held_redeemed_and_taken_back() {
+    let served = Served::start();
+    let voucher = "0123456789abcdef0123456789abcdef";
+    served.tell(vec![samples::offer(served.now_s(), voucher)]);
+    let (_, mine) = served.get("/api/v1/attendees/mia/offers");
+    let token = mine["offers"][0]["token"].as_str().expect("a token").to_owned();
+    let picture = served.ask("GET", &format!("/api/v1/attendees/mia/vouchers/{voucher}/qr.svg"), "", "");
+    assert_eq!((picture.status, picture.header("content-type")), (200, Some("image/svg+xml")));
+    assert_eq!(served.ask("GET", &format!("/api/v1/attendees/joe/vouchers/{voucher}/qr.svg"), "", "").status, 410);
+
+    let ask = |what: &str, code: &str, request: &str| {
+        let body = json!({"code": code, "till": "bar", "request_id": request});
+        let (status, told) = served.post(&format!("/api/v1/vouchers/{what}"), &body);
+        (status, told["state"].as_str().unwrap_or_default().to_owned() + told["reason"].as_str().unwrap_or_default())
+    };
+    let no = |reason: &str| (409, format!("refused{reason}"));
+    let changed = format!("{}{}", &token[..40], token[41..].to_owned() + "0");
+    assert_eq!(ask("redeem", &changed, "r0"), no("not-genuine"));
+    assert_eq!(ask("redeem", &format!("#{voucher}"), "r0"), no("unknown-code"));
+    assert_eq!(ask("hold", &token, "r1"), (200, "held".to_owned()));
+    assert_eq!(ask("redeem", &token, "r2"), no("held"));
+    assert_eq!(ask("redeem", &token, "r1"), (200, "redeemed".to_owned()));
+    assert_eq!(ask("redeem", &token, "r1"), (200, "redeemed".to_owned()));
+    let back = served.post("/api/v1/vouchers/rollback", &json!({"request_id": "r1"}));
+    assert_eq!((back.0, &back.1["state"]), (200, &json!("rolled-back")));
+    let at_us = served.now_s() * 1_000_000;
+    let bring = |till: &str| {
+        served.post("/api/v1/vouchers/spent", &json!({"till": till, "spent": [{"token": token, "at_us": at_us}]})).1
+    };
+    assert_eq!(bring("bar/1")["redeemed"], json!([voucher]));
+    assert_eq!(bring("bar/1")["known"], json!(1));
+    assert_eq!(bring("bar/2")["revoked"], json!([voucher]));
+    assert_eq!(ask("redeem", &token, "r3"), no("already-redeemed"));
+    let keys = served.get("/api/v1/vouchers/keys").1["keys"].as_str().expect("keys").to_owned();
+    let keys = crate::voucher::keys::read_public(std::path::Path::new("keys"), &keys).expect("reads");
+    let time = served.get("/api/v1/time").1;
+    let signed = crate::voucher::token::verify_time(time["token"].as_str().expect("a token"), &keys);
+    assert_eq!(json!(signed.expect("genuine")), time["at_us"]);
 }
 
 #[test]

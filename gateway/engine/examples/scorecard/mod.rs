@@ -8,7 +8,9 @@
 
 pub mod addresses;
 pub mod foretold;
+pub mod herd;
 pub mod known;
+pub mod lessons;
 pub mod line;
 pub mod random;
 pub mod scores;

@@ -6,12 +6,12 @@
 use super::campaign::{Campaign, OFFERS_PER_PERSON_MAX};
 use super::choice::Refusal;
 use crate::time::{Duration, Timestamp};
-use crate::venue::ZoneId;
+use crate::venue::{QueueId, ZoneId};
 use std::sync::Arc;
 
 /// After a decision, an offer or none, nothing is decided about her for this long: the outcome of a
 /// decision is read off these ten minutes, so no other may fall into them.
-const DECISION_EVERY: Duration = Duration::from_mins(10);
+pub const DECISION_EVERY: Duration = Duration::from_mins(10);
 
 /// Caps and history look back this far.
 const HISTORY: Duration = Duration::from_mins(24 * 60);
@@ -23,10 +23,29 @@ pub struct Attendee {
     pub language: Option<&'static str>,
     /// The voucher she holds, until it is redeemed or over; never more than one.
     pub voucher: Option<Arc<str>>,
+    /// The last decision about her, until its outcome is known.
+    pub pending: Option<Pending>,
     zone: Option<(ZoneId, Timestamp)>,
     decided_at: Option<Timestamp>,
     /// Oldest first, at most `OFFERS_PER_PERSON_MAX`.
     offers: Vec<Offered>,
+}
+
+/// A decision whose outcome is not known yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// Its identity.
+    pub decision: i64,
+    /// The queue she was at.
+    pub here: QueueId,
+    /// The stand she was offered, or would have been.
+    pub target: QueueId,
+    /// Whether she is one of those who get nothing for comparison.
+    pub holdout: bool,
+    /// The other queue she came to first.
+    pub came: Option<QueueId>,
+    /// When the outcome is known at the latest.
+    pub due: Timestamp,
 }
 
 /// One offer of the last 24 hours.
@@ -44,6 +63,13 @@ impl Attendee {
             (Some((known, since)), Some(zone)) if known == zone => Some((zone, since)),
             (_, zone) => zone.map(|zone| (zone, at)),
         };
+    }
+
+    /// Notes the queue she is at, for the outcome of the last decision.
+    pub fn note_queue(&mut self, queue: QueueId) {
+        if let Some(pending) = self.pending.as_mut().filter(|pending| pending.here != queue && pending.came.is_none()) {
+            pending.came = Some(queue);
+        }
     }
 
     /// How long she has been in her zone.
@@ -88,6 +114,16 @@ impl Attendee {
         self.decided_at = Some(at);
         self.voucher = Some(voucher);
         self.offers.push(Offered { at, campaign: campaign as u16, redeemed: false });
+    }
+
+    /// Notes an offer from before a restart, oldest first; `voucher` where she still holds it.
+    pub fn restore_offer(&mut self, at: Timestamp, campaign: usize, redeemed: bool, voucher: Option<Arc<str>>) {
+        if self.offers.len() == OFFERS_PER_PERSON_MAX {
+            self.offers.remove(0);
+        }
+        self.offers.push(Offered { at, campaign: campaign as u16, redeemed });
+        self.decided_at = Some(at);
+        self.voucher = voucher;
     }
 
     /// Notes that the voucher she holds was redeemed.

@@ -4,6 +4,7 @@
 //! and whose words can be rendered. It refuses unknown keys, numbers out of range, stands the venue lacks
 //! and conditions that can never hold, telling every fault with its line.
 
+use super::choice::SecretHash;
 use super::message::{LANGUAGES, Message, Template};
 use crate::document::{Document, Fault, Table};
 use crate::time::{Duration, Timestamp};
@@ -15,6 +16,11 @@ use std::sync::Arc;
 pub const CAMPAIGNS_MAX: usize = 1_000;
 /// Vouchers one person can get in 24 hours, over all campaigns: more is spam, and her history stays small.
 pub const OFFERS_PER_PERSON_MAX: usize = 12;
+/// Largest amount of money a campaign may name.
+const MONEY_MAX: f64 = 1e9;
+/// What a minute of waiting is worth where a campaign does not say: 9 an hour, a little under what surveys
+/// of travellers find for time in a vehicle; an assumption that only weighs waiting against margins.
+const MINUTE_VALUE: f64 = 0.15;
 /// Windows of the day a campaign may name.
 const HOURS_MAX: usize = 8;
 
@@ -83,17 +89,39 @@ pub struct Campaign {
     pub cooldown: Duration,
     /// Vouchers given out in all.
     pub budget_count: u64,
+    /// Vouchers given out in one clock hour; `None` for no such limit.
+    pub budget_per_hour: Option<u64>,
+    /// What all redemptions together may cost, in the venue's money; `None` for no such limit.
+    pub budget_spend: Option<f64>,
+    /// What one redemption costs, in the same money.
+    pub cost: f64,
+    /// What one redemption earns, its cost taken off, in the same money.
+    pub margin: f64,
+    /// What a minute of somebody's waiting is worth, in the same money.
+    pub minute_value: f64,
     /// Redemptions there are goods for; `None` where there is enough.
     pub stock_count: Option<u64>,
     /// When it runs; empty for always.
     pub hours_utc: Vec<Hours>,
+    /// Length of the blocks of time in which it runs and rests by lot, to see what steering does to waits;
+    /// `None` for no such blocks.
+    pub switchback: Option<Duration>,
 }
 
 impl Campaign {
     /// Whether the schedule lets it run at a moment.
     pub fn runs_at(&self, at: Timestamp) -> bool {
-        self.hours_utc.is_empty() || self.hours_utc.iter().any(|hours| hours.contains(at))
+        let on = self.switchback.is_none_or(|block| is_on_block(at, block));
+        on && (self.hours_utc.is_empty() || self.hours_utc.iter().any(|hours| hours.contains(at)))
     }
+}
+
+/// Whether steering is on in the block of time around a moment. Of each two blocks that follow each other
+/// one is on, by the toss of a coin that nobody can influence: both halves of the evening are in both.
+pub fn is_on_block(at: Timestamp, block: Duration) -> bool {
+    let number = at.as_micros().div_euclid(block.as_micros().max(1));
+    let coin = SecretHash::new(0, "switchback").of(&number.div_euclid(2).to_le_bytes()) & 1 == 0;
+    (number.rem_euclid(2) == 0) == coin
 }
 
 /// Reads and validates a campaign file for a venue.
@@ -153,8 +181,14 @@ fn read_campaign(table: &Table<'_, '_>, venue: &Venue) -> Option<Campaign> {
     let cap_per_person = table.integer("cap_per_person", 1..=OFFERS_PER_PERSON_MAX as i64).unwrap_or(2) as usize;
     let cooldown_s = table.number("cooldown_s", 0.0..=DAY_S).unwrap_or(900.0);
     let budget_count = table.integer("budget_count", 1..=10_000_000).unwrap_or(1_000) as u64;
+    let budget_per_hour = table.integer("budget_per_hour", 1..=10_000_000).map(|count| count as u64);
+    let budget_spend = table.number("budget_spend", 0.0..=MONEY_MAX);
+    let cost = table.number("cost", 0.0..=MONEY_MAX).unwrap_or(0.0);
+    let margin = table.number("margin", 0.0..=MONEY_MAX).unwrap_or(0.0);
+    let minute_value = table.number("minute_value", 0.0..=MONEY_MAX).unwrap_or(MINUTE_VALUE);
     let stock_count = table.integer("stock_count", 0..=10_000_000).map(|count| count as u64);
     let hours_utc = read_hours(table);
+    let switchback_min = table.number("switchback_min", 5.0..=1_440.0);
     refuse_contradictions(table, stand, here, and_wait_there_under_s, validity_s);
     Some(Campaign {
         name: name?.into(),
@@ -169,8 +203,14 @@ fn read_campaign(table: &Table<'_, '_>, venue: &Venue) -> Option<Campaign> {
         cap_per_person,
         cooldown: Duration::from_secs_f64(cooldown_s),
         budget_count,
+        budget_per_hour,
+        budget_spend,
+        cost,
+        margin,
+        minute_value,
         stock_count,
         hours_utc: hours_utc?,
+        switchback: switchback_min.map(|minutes| Duration::from_secs_f64(60.0 * minutes)),
     })
 }
 
@@ -370,7 +410,7 @@ hours_utc = ["10:00-14:00"]
             &GOOD.replace("percent = 20", "percent = 0\nbudget = 5"),
             &[
                 "4: campaign \"a\": `percent` is 0; it must be from 1 to 100",
-                "5: campaign \"a\": unknown key `budget`; known keys: name, stand, here, percent, text, translations, when_wait_over_s, and_wait_there_under_s, wait_gain_s_min, validity_s, cap_per_person, cooldown_s, budget_count, stock_count, hours_utc",
+                "5: campaign \"a\": unknown key `budget`; known keys: name, stand, here, percent, text, translations, when_wait_over_s, and_wait_there_under_s, wait_gain_s_min, validity_s, cap_per_person, cooldown_s, budget_count, budget_per_hour, budget_spend, cost, margin, minute_value, stock_count, hours_utc, switchback_min",
             ],
         );
         check(
@@ -392,6 +432,15 @@ hours_utc = ["10:00-14:00"]
                 "11: [translations]: `de`: a brace stands alone; write slots like {percent}",
             ],
         );
+    }
+
+    #[test]
+    fn of_two_blocks_in_a_row_one_is_on_and_both_orders_occur() {
+        let block = Duration::from_mins(30);
+        let on = |number: i64| is_on_block(Timestamp::from_micros(number * block.as_micros() + 5), block);
+        assert!((0..200).all(|pair| on(2 * pair) != on(2 * pair + 1)));
+        let first = (0..200).filter(|pair| on(2 * pair)).count();
+        assert!((60..140).contains(&first), "{first}");
     }
 
     #[test]

@@ -1,22 +1,15 @@
-//! Which of the eligible offers, if any: the rules before, the lot after, and how likely each was.
+//! What there is to choose from: the eligible offers with their values, and why the others are none.
 //!
-//! In: the arms (one per eligible campaign and stand) with their scores, and the secret seed. Out: an arm
-//! or none, with the exact probability of that choice. The rules stand above the scores: what is not
-//! eligible is no arm, whatever a model says of it. Each refusal has a reason and is counted.
-//!
-//! The policy: 5 % of decisions give nothing, so that the effect of offers can be measured against people
-//! who got none; 5 % draw any arm alike, so that the log has every arm in it; the rest take the arm that
-//! is expected to save most waiting.
+//! In: the facts of one possible offer, the estimate that it is redeemed, prices. Out: its value, and a
+//! secret lot for the draw (`policy` says how likely each arm is). The rules stand above the scores: what
+//! is not eligible is no arm, whatever a model says of it. Each refusal has a reason and is counted.
 
+use super::campaign::Campaign;
 use super::features::Situation;
 use crate::time::Timestamp;
 use crate::venue::QueueId;
 use siphasher::sip128::SipHasher24;
 
-/// Share of decisions that give no offer (the always-on comparison slice).
-pub const NO_OFFER_SHARE: f64 = 0.05;
-/// Share of decisions that draw among all arms alike.
-pub const UNIFORM_SHARE: f64 = 0.05;
 /// An offer less likely to be redeemed than this only annoys.
 pub const SCORE_MIN: f64 = 0.02;
 /// Arms scored in one decision, the first in the order of the campaign file; 64 rows are one model call.
@@ -57,18 +50,20 @@ pub enum Refusal {
     WaitThereLong,
     /// She would save too little by going.
     GainSmall,
+    /// The queues differ by less than what estimates and people under way can make of it.
+    DeadBand,
     /// She would be served there only after the voucher ends.
     OutOfReach,
     /// More arms than are scored in one decision.
     ArmsFull,
     /// She would hardly redeem it.
     ScoreLow,
-    /// The lot fell on no offer.
+    /// The draw fell on no offer.
     Lot,
 }
 
 /// Number of reasons.
-const REFUSALS: usize = 20;
+const REFUSALS: usize = 21;
 
 impl Refusal {
     /// All reasons.
@@ -89,6 +84,7 @@ impl Refusal {
         Self::WaitThereUnknown,
         Self::WaitThereLong,
         Self::GainSmall,
+        Self::DeadBand,
         Self::OutOfReach,
         Self::ArmsFull,
         Self::ScoreLow,
@@ -114,6 +110,7 @@ impl Refusal {
             Self::WaitThereUnknown => "wait-there-unknown",
             Self::WaitThereLong => "wait-there-long",
             Self::GainSmall => "gain-small",
+            Self::DeadBand => "dead-band",
             Self::OutOfReach => "out-of-reach",
             Self::ArmsFull => "arms-full",
             Self::ScoreLow => "score-low",
@@ -152,58 +149,35 @@ pub struct Arm {
     pub stand: QueueId,
     /// The facts it is scored by.
     pub situation: Situation,
-    /// Probability that she redeems it.
-    pub score: f64,
+    /// Waiting saved if she goes, hers and that of the people behind her, seconds.
+    pub relief_s: f64,
+    /// What the model says: probability that she redeems it.
+    pub score: f32,
+    /// The same as the venue's own log has it.
+    pub estimate: f64,
+    /// Price of budget and stock, in shares of the best outcome.
+    pub price: f64,
+    /// Its value, in shares of the best outcome.
+    pub value: f64,
 }
 
-impl Arm {
-    /// Waiting time it is expected to save, seconds.
-    pub fn value_s(&self) -> f64 {
-        self.score * self.situation.gain_s()
+/// What one redemption is worth if it is certain: the campaign's margin and the waiting saved.
+pub fn worth(campaign: &Campaign, relief_s: f64) -> f64 {
+    campaign.margin + campaign.minute_value * relief_s / 60.0
+}
+
+/// Sets the value of each arm: the redemptions the offer brings beyond those who would have come anyway
+/// (`without`, by stand), times what one is worth, in shares of the best arm's worth, less its price.
+pub fn value(arms: &mut [Arm], worths: &[f64], without: impl Fn(QueueId) -> f64) {
+    // Below this nothing in the decision is worth a voucher, and shares of it would be noise.
+    let best = worths.iter().fold(WORTH_MIN, |best, worth| worth.max(best));
+    for (arm, worth) in arms.iter_mut().zip(worths) {
+        arm.value = (arm.estimate - without(arm.stand)) * worth / best - arm.price;
     }
 }
 
-/// What was decided.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Choice {
-    /// Which arm; `None` for no offer.
-    pub arm: Option<usize>,
-    /// The probability with which exactly this was decided.
-    pub propensity: f64,
-}
-
-/// Chooses among arms with one number drawn evenly from 0 to 1. There must be at least one arm.
-pub fn choose(arms: &[Arm], drawn: f64) -> Choice {
-    let uniform_end = NO_OFFER_SHARE + UNIFORM_SHARE;
-    if drawn < NO_OFFER_SHARE {
-        return Choice { arm: None, propensity: NO_OFFER_SHARE };
-    }
-    let best = best_of(arms);
-    let arm = if drawn < uniform_end {
-        let place = (drawn - NO_OFFER_SHARE) / UNIFORM_SHARE * arms.len() as f64;
-        (place as usize).min(arms.len() - 1)
-    } else {
-        best
-    };
-    Choice { arm: Some(arm), propensity: propensity(arm, best, arms.len()) }
-}
-
-/// The probability of one arm under the policy. Over all arms and no offer they sum to 1.
-fn propensity(arm: usize, best: usize, count: usize) -> f64 {
-    let even = UNIFORM_SHARE / count as f64;
-    if arm == best { 1.0 - NO_OFFER_SHARE - UNIFORM_SHARE + even } else { even }
-}
-
-/// The arm of most value; the first of equals, so that the order of the campaign file decides.
-fn best_of(arms: &[Arm]) -> usize {
-    let mut best = 0;
-    for (place, arm) in arms.iter().enumerate() {
-        if arm.value_s() > arms[best].value_s() {
-            best = place;
-        }
-    }
-    best
-}
+/// Least worth that is divided by: a second of waiting at the default value.
+const WORTH_MIN: f64 = 0.0025;
 
 /// The score where no model can be asked: the longer the wait she is spared, the likelier she goes. Half
 /// of the people go for ten minutes; an assumption, in place until a venue's own log says better.
@@ -252,11 +226,6 @@ impl Lot {
 mod tests {
     use super::*;
 
-    fn arms(scores: &[f64]) -> Vec<Arm> {
-        let situation = Situation { wait_here_s: 400.0, wait_there_s: 100.0, ..Situation::default() };
-        scores.iter().map(|&score| Arm { campaign: 0, stand: QueueId(0), situation, score }).collect()
-    }
-
     #[test]
     fn every_reason_counts_at_its_own_place() {
         let mut refusals = Refusals::default();
@@ -268,49 +237,21 @@ mod tests {
     }
 
     #[test]
-    fn the_draw_decides_by_its_place() {
-        let arms = arms(&[0.1, 0.3, 0.2, 0.3]);
-        let check = |drawn: f64, arm: Option<usize>, propensity: f64| {
-            let choice = choose(&arms, drawn);
-            assert_eq!(choice.arm, arm, "{drawn}");
-            assert!((choice.propensity - propensity).abs() < 1e-12, "{drawn}: {}", choice.propensity);
+    fn values_are_shares_of_the_best_outcome_beyond_what_would_have_come_anyway() {
+        let arm = |estimate, price| Arm {
+            campaign: 0,
+            stand: QueueId(0),
+            situation: Situation::default(),
+            relief_s: 0.0,
+            score: 0.0,
+            estimate,
+            price,
+            value: 0.0,
         };
-        check(0.0, None, 0.05);
-        check(0.049, None, 0.05);
-        check(0.051, Some(0), 0.0125);
-        check(0.068, Some(1), 0.9125);
-        check(0.099_999, Some(3), 0.0125);
-        check(0.5, Some(1), 0.9125);
-        check(0.999_999, Some(1), 0.9125);
-    }
-
-    #[test]
-    fn propensities_sum_to_one() {
-        for count in 1..=ARMS_MAX {
-            let sum: f64 = (0..count).map(|arm| propensity(arm, count / 2, count)).sum();
-            assert!((sum + NO_OFFER_SHARE - 1.0).abs() < 1e-9, "{count}: {sum}");
-        }
-    }
-
-    /// Over 40 000 people: how often each arm came up agrees with its stated probability within four
-    /// standard errors, and weighting by 1/propensity gives back a mean of 1.
-    #[test]
-    fn what_is_drawn_agrees_with_what_is_stated() {
-        let (arms, lot, people) = (arms(&[0.1, 0.3, 0.2]), Lot::new(11), 40_000);
-        let (mut counts, mut weights) = ([0_u32; 4], 0.0);
-        for person in 0..people {
-            let drawn = lot.draw(&format!("attendee {person}"), Timestamp::from_micros(1_000 * person));
-            let choice = choose(&arms, drawn);
-            counts[choice.arm.map_or(3, |arm| arm)] += 1;
-            weights += if choice.arm == Some(2) { 1.0 / choice.propensity } else { 0.0 };
-        }
-        let people = people as f64;
-        for (place, stated) in [0.05 / 3.0, 0.9 + 0.05 / 3.0, 0.05 / 3.0, 0.05].into_iter().enumerate() {
-            let (seen, error) = (f64::from(counts[place]) / people, (stated * (1.0 - stated) / people).sqrt());
-            assert!((seen - stated).abs() < 4.0 * error, "{place}: {seen} against {stated}");
-        }
-        let stated = 0.05_f64 / 3.0;
-        assert!((weights / people - 1.0).abs() < 4.0 * ((1.0 / stated - 1.0) / people).sqrt());
+        let mut arms = [arm(0.3, 0.0), arm(0.3, 0.05), arm(0.05, 0.0)];
+        value(&mut arms, &[2.0, 4.0, 4.0], |_| 0.1);
+        let values = arms.map(|arm| (arm.value * 1e9).round() / 1e9);
+        assert_eq!(values, [0.1, 0.15, -0.05]);
     }
 
     #[test]

@@ -5,45 +5,48 @@
 //! chance is a keyed hash of the seed it was given. The model proposes, the rules here dispose: a score
 //! never lifts a cap, a budget or a limit, and without a usable model a plain rule scores instead.
 //!
-//! Files in the order of the data: `campaign` what may be offered, `attendee` and `under_way` what was
-//! offered before, `features` what the model is told, `choice` what is chosen, `voucher` and `message`
-//! what she receives.
+//! Files in the order of the data: `campaign` what may be offered, `stands` where to, `attendee` and
+//! `under_way` what was offered before, `features` what the model is told, `head` and `without` what the
+//! venue has learned beyond it, `choice` and `prices` what each offer is worth, `policy` how likely each is
+//! drawn, `deciding` all of this in its order, `voucher` and `message` what she receives, `decision` what is
+//! written down, `restore` how it goes on after a restart.
 
 pub mod attendee;
 pub mod campaign;
 pub mod choice;
+mod deciding;
+pub mod decision;
+pub mod evaluation;
 pub mod features;
+pub mod head;
 pub mod message;
+pub mod policy;
+pub mod prices;
+pub mod restore;
+mod stands;
 pub mod under_way;
 pub mod voucher;
+mod without;
 
-use crate::geometry::{self, Point};
-use crate::output::{Offer, Output, QueueState};
-use crate::time::{Duration, Timestamp};
-use crate::venue::{FloorId, QueueId, Venue, ZoneId};
+use crate::geometry::Point;
+use crate::output::{Output, QueueState};
+use crate::time::Timestamp;
+use crate::venue::{FloorId, Venue, ZoneId};
 use attendee::Attendee;
 use campaign::Campaign;
-use choice::{ARMS_MAX, Arm, Choice, Lot, Refusal, Refusals, SCORE_MIN};
-use features::Situation;
-use message::Values;
-use std::collections::BTreeMap;
+use choice::{ARMS_MAX, Arm, Lot, Refusals};
+use decision::Outcome;
+use head::Head;
+use prices::Price;
+use stands::{Stands, Whereabouts};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use under_way::{Held, UnderWay};
+use under_way::UnderWay;
 use voucher::VoucherMaker;
+use without::Without;
 
 /// Opted-in attendees of one board; who comes later gets no offers until somebody is forgotten.
 pub const ATTENDEES_MAX: usize = 100_000;
-
-/// A queue's state is used for this long. Counting the people under way keeps steering sound with a
-/// state ten minutes old, in a simulation of two stands; beyond that nobody is sent anywhere.
-const QUEUE_STATE_AGE_MAX: Duration = Duration::from_mins(10);
-
-/// Walking speed in a crowd, with detours: three quarters of the 1.34 m/s of free walking (Weidmann 1993).
-const WALK_M_PER_S: f64 = 1.0;
-/// Stairs to the next floor count as this way; an assumption, since a floor plan knows no stairs.
-const FLOOR_CHANGE_M: f64 = 40.0;
-/// Service time of one customer where the queue has not shown it yet, seconds.
-const SERVICE_S: f64 = 60.0;
 
 /// A model that says how likely an attendee redeems an offer.
 pub trait Scorer: Send {
@@ -51,6 +54,11 @@ pub trait Scorer: Send {
     /// numbers in the order of `features::FEATURES`. Appending anything else says that it failed; it is
     /// then not asked again.
     fn scores(&mut self, features: &[f32], scores: &mut Vec<f32>);
+
+    /// Its name in the log of decisions: equal names must be equal models.
+    fn name(&self) -> String {
+        "model".to_owned()
+    }
 }
 
 /// What happened so far.
@@ -72,84 +80,83 @@ pub struct Counts {
 
 /// All state of the offers of one venue.
 pub struct Offers {
-    venue: Arc<Venue>,
-    stands: Vec<Stand>,
+    stands: Stands,
     campaigns: Vec<Spending>,
     attendees: BTreeMap<Arc<str>, Attendee>,
     under_way: UnderWay,
     vouchers: VoucherMaker,
     lot: Lot,
     scorer: Option<Box<dyn Scorer>>,
+    /// Name of the scorer, or `rule`.
+    model: Arc<str>,
+    without: Without,
     refusals: Refusals,
     counts: Counts,
-    /// Kept between calls, so that a decision allocates nothing.
+    /// Decisions taken, over all starts.
+    decided: u64,
+    /// Identity of the last decision.
+    last_decision: i64,
+    /// Outcomes to be told, at most one per attendee.
+    due: BTreeSet<(Timestamp, Arc<str>)>,
+    told_at: Option<Timestamp>,
+    policy_told: Vec<u8>,
+    /// Kept between calls, so that a decision allocates little.
     arms: Vec<Arm>,
     rows: Vec<f32>,
     scores: Vec<f32>,
 }
 
-/// A queue as a place to send people from and to.
-struct Stand {
-    name: Arc<str>,
-    centre: Point,
-    zone: Option<ZoneId>,
-    state: Option<QueueState>,
-}
-
-/// A campaign and what it has cost so far.
+/// A campaign, what it has cost so far, and what was learned about it.
 struct Spending {
     campaign: Campaign,
     issued: u64,
     redeemed: u64,
+    price: Price,
+    head: Option<Head>,
+    /// Whether there is something to be told for the next start.
+    changed: bool,
 }
 
-/// Where somebody is at a report.
-#[derive(Clone, Copy)]
-struct Whereabouts {
-    at: Timestamp,
-    position: Point,
-    floor: FloorId,
-    zone: Option<ZoneId>,
-}
+/// What scores where no model does.
+const RULE: &str = "rule";
 
 impl Offers {
     /// No history yet. `seed` must be secret: who has it can compute codes.
     pub fn new(venue: Arc<Venue>, seed: u64, campaigns: Vec<Campaign>, scorer: Option<Box<dyn Scorer>>) -> Self {
-        let stands: Vec<Stand> = venue
-            .queues
-            .iter()
-            .map(|queue| {
-                let centre = geometry::centroid(&queue.area);
-                Stand {
-                    name: queue.name.as_str().into(),
-                    centre,
-                    zone: venue.zone_at(queue.floor, centre),
-                    state: None,
-                }
-            })
-            .collect();
-        Self {
+        let stands = Stands::new(venue);
+        let spending = |campaign| {
+            let (price, head, changed) = (Price::default(), None, false);
+            Spending { campaign, issued: 0, redeemed: 0, price, head, changed }
+        };
+        let mut offers = Self {
             under_way: UnderWay::new(stands.len(), campaigns.len()),
-            campaigns: campaigns.into_iter().map(|campaign| Spending { campaign, issued: 0, redeemed: 0 }).collect(),
-            venue,
+            without: Without::new(stands.len()),
+            campaigns: campaigns.into_iter().map(spending).collect(),
             stands,
             attendees: BTreeMap::new(),
             vouchers: VoucherMaker::new(seed),
             lot: Lot::new(seed),
-            scorer,
+            scorer: None,
+            model: RULE.into(),
             refusals: Refusals::default(),
             counts: Counts::default(),
+            decided: 0,
+            last_decision: 0,
+            due: BTreeSet::new(),
+            told_at: None,
+            policy_told: Vec::new(),
             arms: Vec::with_capacity(ARMS_MAX),
             rows: Vec::with_capacity(ARMS_MAX * features::WIDTH),
             scores: Vec::with_capacity(ARMS_MAX),
-        }
+        };
+        offers.set_scorer(scorer);
+        offers.policy_told = offers.policy_bytes();
+        offers
     }
 
     /// Takes in a queue's newest state.
     pub fn set_queue(&mut self, state: &QueueState) {
-        if let Some(stand) = self.stands.get_mut(usize::from(state.queue.0)) {
-            stand.state = Some(state.clone());
-        }
+        self.stands.set(state);
     }
 
     /// Sets the language of an attendee's messages, a tag such as `de-CH`; one that no campaign can be
@@ -160,7 +167,8 @@ impl Offers {
         }
     }
 
-    /// Decides about one attendee at one report; appends an `Offer` if one is due.
+    /// Decides about one attendee at one report; appends an `Offer` if one is due, and the `Decision`
+    /// wherever there was something to decide.
     pub fn consider(
         &mut self,
         at: Timestamp,
@@ -171,32 +179,69 @@ impl Offers {
         outputs: &mut Vec<Output>,
     ) {
         self.counts.considered += 1;
-        self.end_expired(at);
-        match self.decide(attendee, Whereabouts { at, position, floor, zone }) {
-            Ok(Some(offer)) => outputs.push(Output::Offer(offer)),
-            Ok(None) => {}
-            Err(reason) => self.refusals.count(reason),
+        self.pass_time(at, outputs);
+        if let Err(reason) = self.decide(attendee, Whereabouts { at, position, floor, zone }, outputs) {
+            self.refusals.count(reason);
         }
     }
 
+    /// Vouchers end, outcomes become known, prices move.
+    pub fn pass_time(&mut self, at: Timestamp, outputs: &mut Vec<Output>) {
+        self.end_expired(at);
+        while let Some((due, who)) = self.due.first().filter(|(due, _)| *due <= at).cloned() {
+            self.due.remove(&(due, Arc::clone(&who)));
+            self.tell_outcome(due, &who, false, outputs);
+        }
+        for spending in &mut self.campaigns {
+            if let Some(per_hour) = spending.campaign.budget_per_hour {
+                let before = spending.price.now();
+                spending.price.pass_time(at, per_hour);
+                spending.changed |= spending.price.now() != before;
+            }
+        }
+        self.tell_learned(at, false, outputs);
+    }
+
+    /// Tells what was learned and not told yet: the end is near.
+    pub fn finish(&mut self, at: Timestamp, outputs: &mut Vec<Output>) {
+        self.tell_learned(at, true, outputs);
+    }
+
     /// Notes that a voucher was used at a till.
-    pub fn redeemed(&mut self, at: Timestamp, voucher: &str) {
+    pub fn redeemed(&mut self, at: Timestamp, voucher: &str, outputs: &mut Vec<Output>) {
         self.end_expired(at);
         let Some(held) = self.under_way.redeem(voucher) else {
             self.counts.redeemed_unknown += 1;
             return;
         };
         self.counts.redeemed += 1;
-        self.campaigns[held.campaign].redeemed += 1;
-        if let Some(attendee) = self.attendees.get_mut(&held.attendee) {
-            attendee.note_redeemed();
+        let spending = &mut self.campaigns[held.campaign];
+        spending.redeemed += 1;
+        spending.changed = true;
+        spending.head.get_or_insert_with(Head::of_score).learn(&held.told, 1.0);
+        let Some(attendee) = self.attendees.get_mut(&held.attendee) else { return };
+        attendee.note_redeemed();
+        match attendee.pending {
+            Some(pending) if pending.decision == held.decision => {
+                self.due.remove(&(pending.due, Arc::clone(&held.attendee)));
+                self.tell_outcome(at, &held.attendee, true, outputs);
+            }
+            // Decided before a restart: the log still waits for the outcome.
+            _ => {
+                let came = Some(Arc::clone(self.stands.name(held.stand)));
+                outputs.push(Output::Outcome(Outcome { decision: held.decision, at, redeemed: true, came }));
+            }
         }
     }
 
     /// Drops everything known about an attendee, the voucher she holds too.
     pub fn forget(&mut self, who: &str) {
-        if let Some(voucher) = self.attendees.remove(who).and_then(|attendee| attendee.voucher) {
+        let Some(attendee) = self.attendees.remove(who) else { return };
+        if let Some(voucher) = attendee.voucher {
             self.under_way.remove(&voucher);
+        }
+        if let Some(pending) = attendee.pending {
+            self.due.remove(&(pending.due, who.into()));
         }
     }
 
@@ -227,6 +272,7 @@ impl Offers {
 
     /// Replaces the model, or takes it away.
     pub fn set_scorer(&mut self, scorer: Option<Box<dyn Scorer>>) {
+        self.model = scorer.as_ref().map_or_else(|| RULE.into(), |scorer| scorer.name().into());
         self.scorer = scorer;
     }
 
@@ -243,215 +289,24 @@ impl Offers {
     fn end_expired(&mut self, at: Timestamp) {
         while let Some(held) = self.under_way.next_expired(at) {
             self.counts.expired += 1;
+            let spending = &mut self.campaigns[held.campaign];
+            spending.changed = true;
+            spending.head.get_or_insert_with(Head::of_score).learn(&held.told, 0.0);
             if let Some(attendee) = self.attendees.get_mut(&held.attendee) {
                 attendee.note_over();
             }
         }
     }
 
-    fn decide(&mut self, who: &Arc<str>, seen: Whereabouts) -> Result<Option<Offer>, Refusal> {
-        let attendee = self.attendee(who).ok_or(Refusal::AttendeesFull)?;
-        attendee.note_zone(seen.at, seen.zone);
-        attendee.may_be_asked(seen.at)?;
-        let here = self.queue_here(seen).ok_or(Refusal::NoQueueHere)?;
-        let (wait_here_s, length_here) = self.wait_at(here, seen.at).ok_or(Refusal::WaitHereUnknown)?;
-        let person = self.person_facts(who, seen.at);
-        self.gather_arms(who, here, seen, Situation { wait_here_s, length_here, ..person });
-        self.score_arms();
-        if self.arms.is_empty() {
-            return Ok(None);
+    /// Tells what became of the last decision about somebody, and learns from those who got nothing.
+    fn tell_outcome(&mut self, at: Timestamp, who: &Arc<str>, redeemed: bool, outputs: &mut Vec<Output>) {
+        let Some(pending) = self.attendees.get_mut(who).and_then(|attendee| attendee.pending.take()) else { return };
+        if pending.holdout {
+            self.without.learn(pending.target, pending.came == Some(pending.target));
         }
-        let choice = choice::choose(&self.arms, self.lot.draw(who, seen.at));
-        match choice.arm {
-            Some(arm) => Ok(Some(self.issue(who, here, seen.at, self.arms[arm], choice))),
-            None => {
-                self.attendees.entry(Arc::clone(who)).or_default().note_no_offer(seen.at);
-                Err(Refusal::Lot)
-            }
-        }
-    }
-
-    /// The queue she stands in; else, of the queues in her zone, the nearest.
-    fn queue_here(&self, seen: Whereabouts) -> Option<QueueId> {
-        let queues = &self.venue.queues;
-        let inside = queues.iter().position(|q| q.floor == seen.floor && geometry::contains(&q.area, seen.position));
-        let found = inside.or_else(|| {
-            let zone = seen.zone?;
-            let in_zone = (0..self.stands.len()).filter(|place| self.stands[*place].zone == Some(zone));
-            let distance_m = |place: &usize| geometry::distance_m(self.stands[*place].centre, seen.position);
-            in_zone.min_by(|a, b| distance_m(a).total_cmp(&distance_m(b)))
-        })?;
-        Some(QueueId(found as u8))
-    }
-
-    /// Wait of a newcomer in seconds and people waiting, if known and fresh.
-    fn wait_at(&self, queue: QueueId, at: Timestamp) -> Option<(f64, f64)> {
-        let state = self.stands[usize::from(queue.0)].state.as_ref()?;
-        let wait_s = state.wait_s.filter(|wait_s| wait_s.is_finite())?;
-        (at.since(state.at) <= QUEUE_STATE_AGE_MAX).then_some((wait_s, state.length))
-    }
-
-    /// The facts that are about her alone.
-    fn person_facts(&self, who: &str, at: Timestamp) -> Situation {
-        let Some(attendee) = self.attendees.get(who) else { return Situation::default() };
-        let (since_offer_s, offers_so_far, redemptions_so_far) = attendee.history(at);
-        let dwell_zone_s = attendee.dwell(at).as_secs_f64();
-        Situation { at, dwell_zone_s, since_offer_s, offers_so_far, redemptions_so_far, ..Situation::default() }
-    }
-
-    /// Fills `arms` with every eligible pair of campaign and stand; counts why the others are not.
-    fn gather_arms(&mut self, who: &str, here: QueueId, seen: Whereabouts, facts: Situation) {
-        self.arms.clear();
-        for place in 0..self.campaigns.len() {
-            if let Err(reason) = self.campaign_eligible(place, who, here, seen.at, facts.wait_here_s) {
-                self.refusals.count(reason);
-                continue;
-            }
-            for stand in (0..self.stands.len()).map(|stand| QueueId(stand as u8)) {
-                if stand == here || !self.campaigns[place].campaign.stand.includes(stand) {
-                    continue;
-                }
-                match self.arm(place, stand, seen, facts) {
-                    Ok(_) if self.arms.len() == ARMS_MAX => self.refusals.count(Refusal::ArmsFull),
-                    Ok(arm) => self.arms.push(arm),
-                    Err(reason) => self.refusals.count(reason),
-                }
-            }
-        }
-    }
-
-    fn campaign_eligible(
-        &self,
-        place: usize,
-        who: &str,
-        here: QueueId,
-        at: Timestamp,
-        wait_s: f64,
-    ) -> Result<(), Refusal> {
-        let Spending { campaign, issued, redeemed } = &self.campaigns[place];
-        let promised = redeemed + self.under_way.of_campaign(place);
-        if !campaign.here.includes(here) {
-            return Err(Refusal::OtherPlace);
-        }
-        if wait_s <= campaign.when_wait_over_s {
-            return Err(Refusal::WaitHereShort);
-        }
-        if !campaign.runs_at(at) {
-            return Err(Refusal::OutOfHours);
-        }
-        if *issued >= campaign.budget_count {
-            return Err(Refusal::BudgetSpent);
-        }
-        if campaign.stock_count.is_some_and(|stock| promised >= stock) {
-            return Err(Refusal::StockGone);
-        }
-        self.attendees.get(who).map_or(Ok(()), |attendee| attendee.may_get(at, place, campaign))
-    }
-
-    /// One possible offer with all its facts, or why it is none.
-    fn arm(&self, place: usize, stand: QueueId, seen: Whereabouts, facts: Situation) -> Result<Arm, Refusal> {
-        let campaign = &self.campaigns[place].campaign;
-        let (wait_s, length_there) = self.wait_at(stand, seen.at).ok_or(Refusal::WaitThereUnknown)?;
-        let under_way = self.under_way.expected_at(stand);
-        let walk_m = self.walk_m(seen, stand);
-        let situation = Situation {
-            wait_there_s: wait_s + under_way * self.service_s(stand, wait_s, length_there),
-            length_there,
-            under_way,
-            walk_m,
-            walk_s: walk_m / WALK_M_PER_S,
-            percent: campaign.percent,
-            validity_s: campaign.validity.as_secs_f64(),
-            ..facts
-        };
-        if situation.wait_there_s >= campaign.and_wait_there_under_s {
-            return Err(Refusal::WaitThereLong);
-        }
-        if situation.gain_s() < campaign.wait_gain_s_min {
-            return Err(Refusal::GainSmall);
-        }
-        if situation.slack_s() < 0.0 {
-            return Err(Refusal::OutOfReach);
-        }
-        Ok(Arm { campaign: place, stand, situation, score: 0.0 })
-    }
-
-    fn walk_m(&self, seen: Whereabouts, stand: QueueId) -> f64 {
-        let floor = self.venue.queues[usize::from(stand.0)].floor;
-        let floors = f64::from(floor.0.abs_diff(seen.floor.0));
-        geometry::distance_m(seen.position, self.stands[usize::from(stand.0)].centre) + floors * FLOOR_CHANGE_M
-    }
-
-    /// What one more person adds to the wait at a stand, seconds: what each waiting person adds now, or
-    /// the usual service time over the tills where nobody waits.
-    fn service_s(&self, stand: QueueId, wait_s: f64, length: f64) -> f64 {
-        let servers = f64::from(self.venue.queues[usize::from(stand.0)].servers.max(1));
-        if length >= 1.0 { wait_s / length } else { SERVICE_S / servers }
-    }
-
-    /// Scores the arms by the model, or by the rule where there is none or it fails; drops the hopeless.
-    fn score_arms(&mut self) {
-        if !self.arms.is_empty() && !self.score_by_model() {
-            for arm in &mut self.arms {
-                arm.score = choice::rule_score(&arm.situation);
-            }
-        }
-        let before = self.arms.len();
-        self.arms.retain(|arm| arm.score >= SCORE_MIN);
-        (self.arms.len()..before).for_each(|_| self.refusals.count(Refusal::ScoreLow));
-    }
-
-    fn score_by_model(&mut self) -> bool {
-        let Some(scorer) = &mut self.scorer else { return false };
-        self.rows.clear();
-        self.scores.clear();
-        self.arms.iter().for_each(|arm| arm.situation.append_to(&mut self.rows));
-        scorer.scores(&self.rows, &mut self.scores);
-        let probability = |score: &f32| (0.0..=1.0).contains(score);
-        if self.scores.len() != self.arms.len() || !self.scores.iter().all(probability) {
-            self.counts.model_failed += 1;
-            self.scorer = None;
-            return false;
-        }
-        for (arm, score) in self.arms.iter_mut().zip(&self.scores) {
-            arm.score = f64::from(*score);
-        }
-        true
-    }
-
-    fn issue(&mut self, who: &Arc<str>, here: QueueId, at: Timestamp, arm: Arm, choice: Choice) -> Offer {
-        let names = self.vouchers.next(at);
-        let voucher: Arc<str> = names.voucher.into();
-        let spending = &mut self.campaigns[arm.campaign];
-        spending.issued += 1;
-        self.counts.offered += 1;
-        let expires_at = at + spending.campaign.validity;
-        let held = Held { attendee: Arc::clone(who), campaign: arm.campaign, stand: arm.stand, expires_at };
-        self.under_way.issue(Arc::clone(&voucher), held);
-        let attendee = self.attendees.entry(Arc::clone(who)).or_default();
-        attendee.note_offer(at, arm.campaign, Arc::clone(&voucher));
-        let stand = &self.stands[usize::from(arm.stand.0)].name;
-        let values = Values {
-            percent: arm.situation.percent,
-            stand,
-            here: &self.stands[usize::from(here.0)].name,
-            wait_here_s: arm.situation.wait_here_s,
-            wait_there_s: arm.situation.wait_there_s,
-            validity_s: arm.situation.validity_s,
-        };
-        Offer {
-            at,
-            voucher,
-            code: names.code.into(),
-            attendee: Arc::clone(who),
-            campaign: Arc::clone(&spending.campaign.name),
-            stand: Arc::clone(stand),
-            text: spending.campaign.message.render(attendee.language, &values),
-            percent: arm.situation.percent,
-            expires_at,
-            score: arm.score,
-            propensity: choice.propensity,
-        }
+        let came = if redeemed { Some(pending.target) } else { pending.came };
+        let came = came.map(|stand| Arc::clone(self.stands.name(stand)));
+        outputs.push(Output::Outcome(Outcome { decision: pending.decision, at, redeemed, came }));
     }
 }
 

@@ -4,6 +4,7 @@
 //! expected to come to a stand on vouchers, and how many vouchers of a campaign are outstanding. Refuses
 //! (and says so) a redemption of a voucher it does not know: one issued before a restart, or long over.
 
+use super::head::INPUTS;
 use crate::time::{Duration, Timestamp};
 use crate::venue::QueueId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +12,7 @@ use std::sync::Arc;
 
 /// A redemption may be told this long after the voucher's end: tills allow a minute of grace for clocks
 /// that are off, and the word takes a moment.
-const REDEEMED_LATE_MAX: Duration = Duration::from_secs(90);
+pub const REDEEMED_LATE_MAX: Duration = Duration::from_secs(90);
 
 /// How many people follow an offer, before any outcome is known: 3 of 10 (an assumption between the 2.5 %
 /// who react to posted waits in hospitals and the 20 to 80 % that simulations of venues call movable).
@@ -21,7 +22,7 @@ const ENDED_PRIOR: f64 = 10.0;
 const ENDED_MAX: f64 = 200.0;
 
 /// One voucher that may still be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Held {
     /// Who holds it.
     pub attendee: Arc<str>,
@@ -31,6 +32,12 @@ pub struct Held {
     pub stand: QueueId,
     /// Not valid after.
     pub expires_at: Timestamp,
+    /// The decision it came from.
+    pub decision: i64,
+    /// What the campaign's head was told about it.
+    pub told: [f32; INPUTS],
+    /// Whether she has been seen at the stand: then the queue there counts her already.
+    pub arrived: bool,
 }
 
 /// All vouchers under way. At most one per attendee, so no more than there may be attendees.
@@ -59,10 +66,20 @@ impl UnderWay {
 
     /// Notes a voucher that was given out.
     pub fn issue(&mut self, voucher: Arc<str>, held: Held) {
-        self.per_stand[usize::from(held.stand.0)] += 1;
+        self.per_stand[usize::from(held.stand.0)] += u32::from(!held.arrived);
         self.per_campaign[held.campaign] += 1;
         self.by_end.insert((held.expires_at, Arc::clone(&voucher)));
         self.by_voucher.insert(voucher, held);
+    }
+
+    /// Notes that the holder of a voucher is at a stand; says whether it is hers, seen for the first time.
+    pub fn arrived(&mut self, voucher: &str, stand: QueueId) -> bool {
+        let Some(held) = self.by_voucher.get_mut(voucher).filter(|held| held.stand == stand && !held.arrived) else {
+            return false;
+        };
+        held.arrived = true;
+        self.per_stand[usize::from(stand.0)] -= 1;
+        true
     }
 
     /// Takes a voucher out because it was redeemed.
@@ -75,7 +92,7 @@ impl UnderWay {
     /// Takes a voucher out without an outcome, because its holder is forgotten.
     pub fn remove(&mut self, voucher: &str) -> Option<Held> {
         let (voucher, held) = self.by_voucher.remove_entry(voucher)?;
-        self.per_stand[usize::from(held.stand.0)] -= 1;
+        self.per_stand[usize::from(held.stand.0)] -= u32::from(!held.arrived);
         self.per_campaign[held.campaign] -= 1;
         self.by_end.remove(&(held.expires_at, voucher));
         Some(held)
@@ -92,8 +109,7 @@ impl UnderWay {
         self.remove(&voucher)
     }
 
-    /// People expected to come to a stand on vouchers. Who has already joined the queue there is counted
-    /// in both; that errs towards sending fewer.
+    /// People expected to come to a stand on vouchers and not seen there yet.
     pub fn expected_at(&self, stand: QueueId) -> f64 {
         f64::from(self.per_stand[usize::from(stand.0)]) * self.followed / self.ended
     }
@@ -106,6 +122,18 @@ impl UnderWay {
     /// Vouchers that may still be redeemed.
     pub fn count(&self) -> usize {
         self.by_voucher.len()
+    }
+
+    /// How many followed, and out of how many whose voucher ended.
+    pub fn follow_rate(&self) -> (f64, f64) {
+        (self.followed, self.ended)
+    }
+
+    /// Goes on from the counts of before a restart; refuses what is no rate.
+    pub fn restore_follow_rate(&mut self, followed: f64, ended: f64) {
+        if (1.0..=ENDED_MAX).contains(&ended) && (0.0..=ended).contains(&followed) {
+            (self.followed, self.ended) = (followed, ended);
+        }
     }
 
     fn learn(&mut self, followed: f64) {
@@ -127,7 +155,15 @@ mod tests {
     }
 
     fn issue(under_way: &mut UnderWay, voucher: &str, expires_s: i64) {
-        let held = Held { attendee: "ada".into(), campaign: 0, stand: QueueId(1), expires_at: at(expires_s) };
+        let held = Held {
+            attendee: "ada".into(),
+            campaign: 0,
+            stand: QueueId(1),
+            expires_at: at(expires_s),
+            decision: 1,
+            told: [0.0; INPUTS],
+            arrived: false,
+        };
         under_way.issue(voucher.into(), held);
     }
 
@@ -146,6 +182,17 @@ mod tests {
         assert_eq!(under_way.next_expired(at(290)), None);
         assert_eq!(under_way.next_expired(at(291)).map(|held| held.expires_at), Some(at(200)));
         assert_eq!((under_way.next_expired(at(999)), under_way.count(), under_way.by_end.len()), (None, 0, 0));
+    }
+
+    #[test]
+    fn who_has_arrived_is_counted_by_the_queue_alone() {
+        let mut under_way = UnderWay::new(2, 1);
+        issue(&mut under_way, "a", 300);
+        assert!(!under_way.arrived("a", QueueId(0)) && !under_way.arrived("b", QueueId(1)));
+        assert!(under_way.arrived("a", QueueId(1)) && !under_way.arrived("a", QueueId(1)));
+        assert_eq!((under_way.expected_at(QueueId(1)), under_way.count()), (0.0, 1));
+        assert!(under_way.redeem("a").is_some());
+        assert_eq!(under_way.expected_at(QueueId(1)), 0.0);
     }
 
     #[test]
