@@ -38,9 +38,8 @@ fn hub() -> Result<(tempfile::TempDir, Running)> {
         ("openmqttgateway", "OpenMQTTGateway", "east-1"),
         ("espresense", "kitchen", "east-2"),
     ];
-    let mut text = String::from(
-        "[gateway]\nname = \"hub\"\n[bluetooth]\nenabled = false\n[mqtt]\nport = 0\n[http]\nport = 0\n",
-    );
+    let mut text =
+        String::from("[gateway]\nname = \"hub\"\n[bluetooth]\nenabled = false\n[mqtt]\nport = 0\n[http]\nport = 0\n");
     for (dialect, gateway, receiver) in named {
         text += &format!("[[receiver]]\ndialect = \"{dialect}\"\ngateway = \"{gateway}\"\nreceiver = \"{receiver}\"\n");
     }

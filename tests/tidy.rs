@@ -23,10 +23,16 @@ const DRAWERS: &[&str] = &["util", "utils", "helper", "helpers", "common", "misc
 /// What the engine may be made of: data formats and a hash; and what those are made of.
 const ENGINE_CRATES: &[&str] = &["aes", "serde", "serde_json", "siphasher", "toml"];
 const ENGINE_CRATES_BELOW: &[&str] = &[
+    "cfg-if",
+    "cipher",
+    "cpufeatures",
+    "crypto-common",
     "equivalent",
     "foldhash",
+    "generic-array",
     "hashbrown",
     "indexmap",
+    "inout",
     "itoa",
     "memchr",
     "proc-macro2",
@@ -38,7 +44,9 @@ const ENGINE_CRATES_BELOW: &[&str] = &[
     "syn",
     "toml_datetime",
     "toml_parser",
+    "typenum",
     "unicode-ident",
+    "version_check",
     "winnow",
     "zmij",
 ];

@@ -37,7 +37,7 @@ impl Payload {
         (self.bytes, self.len)
     }
 
-    fn of(parts: &[&[u8]]) -> Self {
+    pub(crate) fn of(parts: &[&[u8]]) -> Self {
         let mut payload = Self::default();
         for byte in parts.iter().copied().flatten() {
             payload.bytes[usize::from(payload.len)] = *byte;

@@ -26,6 +26,7 @@ pub mod recorded;
 pub mod recording;
 pub mod route;
 pub mod scenario;
+pub mod sensors;
 pub mod shadowing;
 pub mod simulation;
 pub mod truth;

@@ -71,7 +71,7 @@ struct RunArguments {
 
 #[derive(Args, Debug)]
 struct ReplayArguments {
-    /// Recording in JSON lines, plain, zstd or gzip; `-` for standard input.
+    /// Recording in JSON lines, or a capture (btsnoop, pcap, pcapng); plain, zstd or gzip; `-` for standard input.
     input: PathBuf,
     /// Floor plan.
     #[arg(long)]
@@ -85,6 +85,9 @@ struct ReplayArguments {
     /// Known counts: CSV with the columns at_us,kind,place,people.
     #[arg(long)]
     anchors: Option<PathBuf>,
+    /// The receiver a capture's adverts are given; the floor plan's first unless told.
+    #[arg(long)]
+    receiver: Option<String>,
     /// Configuration with the engine's settings, attendees, assets and campaigns.
     #[arg(long)]
     config: Option<PathBuf>,
@@ -194,6 +197,12 @@ fn replay_command(arguments: &ReplayArguments) -> Result<(), Failure> {
     let config = arguments.config.as_deref().map(load_config).transpose()?;
     let anchors = arguments.anchors.as_deref().map(replay::read_anchors).transpose()?.unwrap_or_default();
     let recording = Recording::open(&arguments.input)?;
+    // Somebody who captures stands somewhere; unless told where, at the first receiver.
+    let first = venue.receivers.first().map(|receiver| receiver.name.to_string());
+    let recording = match arguments.receiver.clone().or(first) {
+        Some(receiver) => recording.captured_by(&receiver),
+        None => recording,
+    };
     let settings = config.as_ref().map_or_else(Settings::default, |config| config.settings.clone());
     let settings = Settings { track_all: arguments.track_all, ..settings };
     let mut engine = replay_engine(&venue, settings, config.as_ref())?;

@@ -8,12 +8,11 @@ use crate::cli::Failure;
 use crate::radio::capture::{self, BtsnoopWriter, CapturedAdvert};
 use crate::radio::recording_file::{self, Recording};
 use clap::Args;
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufWriter, Write};
 use std::path::PathBuf;
-use venue_engine::recording::{Line, Source, write};
+use venue_engine::recording::{Source, write};
 
 /// Options of `convert`.
 #[derive(Args, Debug)]
@@ -47,27 +46,13 @@ fn to_recording(input: Box<dyn BufRead + Send>, arguments: &ConvertArguments) ->
     let mut text = String::new();
     let counts = capture::read(input, |advert| {
         text.clear();
-        write(&line(&advert, &arguments.receiver), &mut text);
+        write(&advert.line(&arguments.receiver), &mut text);
         Ok(out.write_all(text.as_bytes())?)
     });
     let counts =
         counts.map_err(|error| error.context(format!("{}: cannot be converted", arguments.input.display())))?;
     out.flush()?;
     Ok(counts)
-}
-
-/// A captured advert as a line of a recording.
-pub fn line<'a>(advert: &CapturedAdvert<'a>, receiver: &'a str) -> Line<'a> {
-    Line {
-        at: advert.at,
-        receiver: Cow::Borrowed(receiver),
-        source: Source::Address(advert.address),
-        rssi_dbm: advert.rssi_dbm,
-        channel: advert.channel,
-        phy: None,
-        scan_response: advert.scan_response,
-        payload: advert.payload,
-    }
 }
 
 fn to_btsnoop(arguments: &ConvertArguments) -> anyhow::Result<capture::Counts> {

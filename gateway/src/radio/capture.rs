@@ -12,9 +12,11 @@ mod pcap;
 pub use btsnoop::Writer as BtsnoopWriter;
 
 use anyhow::{Context, bail};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read};
 use venue_engine::advert::Address;
+use venue_engine::recording::{Line, Source};
 use venue_engine::time::Timestamp;
 
 /// Longest packet read: HCI events are 257 bytes, link-layer packets 270 with their headers; monitor logs hold
@@ -36,6 +38,22 @@ pub struct CapturedAdvert<'a> {
     pub scan_response: bool,
     /// Advertising data.
     pub payload: &'a [u8],
+}
+
+impl CapturedAdvert<'_> {
+    /// As a line of a recording that `receiver` made.
+    pub fn line<'b>(&'b self, receiver: &'b str) -> Line<'b> {
+        Line {
+            at: self.at,
+            receiver: Cow::Borrowed(receiver),
+            source: Source::Address(self.address),
+            rssi_dbm: self.rssi_dbm,
+            channel: self.channel,
+            phy: None,
+            scan_response: self.scan_response,
+            payload: self.payload,
+        }
+    }
 }
 
 /// What was read and passed over, by reason.

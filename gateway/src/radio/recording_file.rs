@@ -1,9 +1,10 @@
 //! Recordings on disk: JSON Lines, plain, zstd or gzip.
 //!
 //! In: a path or standard input. Out: one line after the other, with the lines that are none counted by
-//! reason. Compression is told by the first bytes, not by the name. A line longer than any advert is
+//! reason. A capture is read as a recording of one receiver's. Compression is told by the first bytes, not by the name. A line longer than any advert is
 //! skipped without being held.
 
+use super::capture;
 use anyhow::Context;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,11 +15,16 @@ use venue_engine::recording::{LINE_LEN_MAX, Line, Refusal, parse};
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
+/// The receiver a capture's adverts are given unless another is named.
+const CAPTURED_BY: &str = "receiver-1";
+
 /// Lines of a recording, with what was refused.
 pub struct Recording {
     input: Box<dyn BufRead + Send>,
     line: Vec<u8>,
     payload: Vec<u8>,
+    /// The receiver a capture's adverts are given.
+    captured_by: String,
     /// Lines read, empty ones not counted.
     pub lines: u64,
     /// Lines refused, by reason.
@@ -44,7 +50,19 @@ impl Recording {
     /// Where the first bytes cannot be read.
     pub fn new(input: Box<dyn Read + Send>) -> anyhow::Result<Self> {
         let input = decompressed(input)?;
-        Ok(Self { input, line: Vec::new(), payload: Vec::new(), lines: 0, refused: BTreeMap::new() })
+        Ok(Self {
+            input,
+            line: Vec::new(),
+            payload: Vec::new(),
+            captured_by: CAPTURED_BY.to_owned(),
+            lines: 0,
+            refused: BTreeMap::new(),
+        })
+    }
+
+    /// Names the receiver that a capture's adverts are given; lines of a recording name their own.
+    pub fn captured_by(self, receiver: &str) -> Self {
+        Self { captured_by: receiver.to_owned(), ..self }
     }
 
     /// Gives every line that is one to `take`, in order.
@@ -53,6 +71,10 @@ impl Recording {
     /// Where the file cannot be read further, for example because a compressed one was cut off, and what
     /// `take` fails with.
     pub fn for_each(&mut self, mut take: impl FnMut(Line<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        let start = self.input.fill_buf().context("the recording cannot be read")?;
+        if capture::is_capture(start) {
+            return self.each_captured(take);
+        }
         while self.read_line().context("the recording cannot be read further")? {
             if self.line.iter().all(u8::is_ascii_whitespace) {
                 continue;
@@ -63,6 +85,18 @@ impl Recording {
                 Err(refusal) => *self.refused.entry(refusal.as_str()).or_default() += 1,
             }
         }
+        Ok(())
+    }
+
+    /// The adverts of a capture; what was passed over is counted with the lines refused.
+    fn each_captured(&mut self, mut take: impl FnMut(Line<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        let (mut lines, receiver) = (0, std::mem::take(&mut self.captured_by));
+        let counts = capture::read(&mut self.input, |advert| {
+            lines += 1;
+            take(advert.line(&receiver))
+        })?;
+        self.lines += lines;
+        self.refused.extend(counts.into_iter().filter(|(what, _)| !matches!(*what, "adverts" | "packets")));
         Ok(())
     }
 
@@ -144,6 +178,38 @@ mod tests {
         let (times, refused) = read(text.into_bytes());
         assert_eq!(times, [1, 1]);
         assert_eq!(refused.into_iter().collect::<Vec<_>>(), [("line-too-long", 1), ("not-a-recording-line", 1)]);
+    }
+
+    /// A recording written as a capture reads as it was, but for its receivers.
+    #[test]
+    fn a_capture_is_a_recording_of_one_receiver() {
+        let mut file = Vec::new();
+        let mut writer = capture::BtsnoopWriter::new(&mut file).expect("memory");
+        let mut told = Recording::new(Box::new(std::io::Cursor::new(GOOD.as_bytes()))).expect("readable");
+        told.for_each(|line| {
+            let venue_engine::recording::Source::Address(address) = line.source else { return Ok(()) };
+            let (at, rssi_dbm, payload) = (line.at, line.rssi_dbm, line.payload);
+            Ok(writer.write(&capture::CapturedAdvert {
+                at,
+                address,
+                rssi_dbm,
+                channel: None,
+                scan_response: false,
+                payload,
+            })?)
+        })
+        .expect("written");
+        writer.finish().expect("memory");
+        let mut recording = Recording::new(Box::new(std::io::Cursor::new(file))).expect("readable").captured_by("hall");
+        let mut seen = Vec::new();
+        recording
+            .for_each(|line| {
+                seen.push((line.at.as_micros(), line.receiver.to_string(), line.rssi_dbm, line.payload.to_vec()));
+                Ok(())
+            })
+            .expect("readable");
+        assert_eq!(seen, [(1, "hall".to_owned(), Some(-60), vec![2])]);
+        assert_eq!((recording.lines, recording.refused.len()), (1, 0));
     }
 
     #[test]

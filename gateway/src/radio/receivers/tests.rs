@@ -72,7 +72,10 @@ const SAMPLES: [(&str, &str, &str, &str, i8, &str); 8] = [
     ),
 ];
 
-fn read(topic: &str, message: &[u8]) -> (Vec<(String, String, Option<i8>, String)>, Option<&'static str>) {
+/// Receiver, address, strength and data of an advert.
+type Told = (String, String, Option<i8>, String);
+
+fn read(topic: &str, message: &[u8]) -> (Vec<Told>, Option<&'static str>) {
     let mut told = Vec::new();
     let text = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let dialect = Dialect::of_topic(topic).expect(topic);
