@@ -7,7 +7,7 @@ use crate::board::Board;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 use venue_tests::controller::Controller;
-use venue_tests::waiting;
+use venue_tests::{programs, waiting};
 
 /// What a stalled scan has to be back within.
 const BACK_WITHIN: Duration = Duration::from_secs(15);
@@ -113,4 +113,19 @@ fn a_flood_neither_stalls_nor_deafens_another_source() {
     for index in 0..2 {
         assert_eq!((&radio(index)["state"], &radio(index)["recoveries"]["reset"]), (&"listening".into(), &0.into()));
     }
+}
+
+#[test]
+fn what_a_controller_hears_can_be_recorded() {
+    let controller = Controller::start("tcp:127.0.0.1:0", &BUSY).expect("starts");
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("walk.jsonl");
+    let mut command = programs::gateway_command(&["record", "--device", &controller.device, "--for", "3", "--out"]);
+    let ended = programs::run(command.arg(&out).args(["--receiver", "west-1"]), b"", programs::PATIENCE);
+    let ended = ended.and_then(|ended| ended.succeeded("record")).expect("records");
+    let lines = std::fs::read_to_string(&out).expect("a recording");
+    assert!(lines.lines().count() > 300, "{}", ended.stderr);
+    let whole = |line: &str| serde_json::from_str::<Value>(line).is_ok_and(|line| line["receiver"] == "west-1");
+    assert!(lines.lines().all(whole));
+    assert!(ended.stderr.contains("adverts recorded") && folder.path().join("walk.jsonl.expires").is_file());
 }

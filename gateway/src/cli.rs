@@ -41,7 +41,7 @@ enum Command {
     Decode,
     /// Turn a capture (btsnoop, pcap, pcapng) into a recording, or a recording into btsnoop.
     Convert(crate::convert::ConvertArguments),
-    /// Record what the adapters hear, raw addresses included.
+    /// Record what an adapter or a controller hears, raw addresses included.
     #[cfg(feature = "bluetooth")]
     Record(crate::record::RecordArguments),
     /// Tell what is missing on this machine, and the command that mends it.

@@ -1,20 +1,29 @@
-//! `record`: writes what the adapters hear, raw addresses included.
+//! `record`: writes what an adapter or a controller hears, raw addresses included.
 //!
-//! In: adverts of this machine's adapters. Out: a recording, and beside it a file with the day it must be
+//! In: adverts of this machine's first adapter, or of a controller that speaks HCI. Out: a recording, and beside it a file with the day it must be
 //! gone. Raw addresses are personal data, so the command says so first, and each run deletes recordings in
 //! the same folder whose day has come.
 
 use crate::cli::Failure;
 use crate::radio::adapters::Ear;
-use crate::radio::recording_file;
+use crate::radio::hci::transport::Device;
+use crate::radio::source::{AdvertSink, Health};
+use crate::radio::{AdvertBatch, hci, recording_file};
 use crate::runtime::Clock;
 use anyhow::Context;
 use clap::Args;
 use std::borrow::Cow;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use venue_engine::recording::{Line, Source, write};
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+use venue_engine::event::Event;
+use venue_engine::recording::{Line, write};
 use venue_engine::time::{Duration, Timestamp};
+use venue_engine::venue::ReceiverId;
+
+/// Batches that wait for the disk: at fifty a second, more than a second of a controller.
+const BATCHES_MAX: usize = 64;
 
 /// Ending of the file that holds a recording's expiry, in microseconds since the epoch.
 const EXPIRY_ENDING: &str = "expires";
@@ -28,6 +37,9 @@ pub struct RecordArguments {
     /// Name of the receiver in the recording.
     #[arg(long, default_value = "receiver-1")]
     receiver: String,
+    /// Listen with this controller, written as in [[hci]], instead of the first adapter.
+    #[arg(long)]
+    device: Option<Device>,
     /// End after this many seconds; without it, Ctrl-C ends it.
     #[arg(long = "for", value_name = "SECONDS")]
     seconds: Option<f64>,
@@ -48,30 +60,86 @@ pub fn run(arguments: &RecordArguments) -> Result<(), Failure> {
     eprintln!("It expires in {} days; `record` deletes expired recordings in its folder.", arguments.expires_days);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let ear = Ear::open().await?;
+        let mut source = Source::open(arguments.device.as_ref()).await?;
         let expiry = expiry_path(&arguments.out);
         std::fs::write(&expiry, expires_at.as_micros().to_string())
             .with_context(|| format!("{}: cannot be written", expiry.display()))?;
         let out = recording_file::create(&arguments.out)?;
-        let count = record(ear, out, arguments).await?;
+        let count = record(&mut source, out, arguments).await?;
         eprintln!("{count} adverts recorded in {}", arguments.out.display());
         Ok(())
     })
 }
 
-async fn record(mut ear: Ear, mut out: Box<dyn Write + Send>, arguments: &RecordArguments) -> anyhow::Result<u64> {
+/// Where adverts come from.
+enum Source {
+    Adapter(Box<Ear>),
+    Controller {
+        batches: mpsc::Receiver<AdvertBatch>,
+        /// Listening ends when this is dropped.
+        _ending: watch::Sender<bool>,
+    },
+}
+
+impl Source {
+    async fn open(device: Option<&Device>) -> anyhow::Result<Self> {
+        let Some(device) = device else { return Ok(Self::Adapter(Box::new(Ear::open().await?))) };
+        let (sender, batches) = mpsc::channel(BATCHES_MAX);
+        let (ending, ended) = watch::channel(false);
+        let health = Arc::new(Health::new("recording", &device.to_string()));
+        tokio::spawn(hci::run(device.clone(), ReceiverId(0), Sink(sender), health, ended));
+        Ok(Self::Controller { batches, _ending: ending })
+    }
+
+    /// Adverts heard next. Dropping the future loses nothing.
+    async fn next(&mut self) -> anyhow::Result<AdvertBatch> {
+        match self {
+            Self::Adapter(ear) => {
+                let (address, rssi_dbm, payload) = ear.next().await?;
+                let mut batch = AdvertBatch::default();
+                batch.push_raw(Clock::Wall.now(), ReceiverId(0), address, rssi_dbm, &payload);
+                Ok(batch)
+            }
+            Self::Controller { batches, .. } => batches.recv().await.context("the controller is no longer listened to"),
+        }
+    }
+}
+
+/// Takes batches of a controller for the file.
+struct Sink(mpsc::Sender<AdvertBatch>);
+
+impl AdvertSink for Sink {
+    fn now(&self) -> Timestamp {
+        Clock::Wall.now()
+    }
+
+    fn adverts(&self, batch: AdvertBatch) -> u64 {
+        let heard = batch.len() as u64;
+        if self.0.try_send(batch).is_ok() {
+            return 0;
+        }
+        tracing::warn!(adverts = heard, "the disk is too slow: adverts are missing in the recording");
+        heard
+    }
+}
+
+async fn record(
+    source: &mut Source,
+    mut out: Box<dyn Write + Send>,
+    arguments: &RecordArguments,
+) -> anyhow::Result<u64> {
     let over = tokio::time::sleep(std::time::Duration::from_secs_f64(arguments.seconds.unwrap_or(1e9)));
     tokio::pin!(over);
     let mut count = 0;
     let mut text = String::new();
     loop {
         let heard = tokio::select! {
-            heard = ear.next() => Some(heard),
+            heard = source.next() => Some(heard),
             () = &mut over => None,
             _ = tokio::signal::ctrl_c() => None,
         };
-        let (address, rssi_dbm, payload) = match heard {
-            Some(Ok(heard)) => heard,
+        let batch = match heard {
+            Some(Ok(batch)) => batch,
             Some(Err(error)) => {
                 // What was heard until then is kept.
                 out.flush()?;
@@ -80,22 +148,18 @@ async fn record(mut ear: Ear, mut out: Box<dyn Write + Send>, arguments: &Record
             None => break,
         };
         text.clear();
-        let line = Line {
-            at: Clock::Wall.now(),
-            receiver: Cow::Borrowed(&arguments.receiver),
-            source: Source::Address(address),
-            rssi_dbm,
-            channel: None,
-            phy: None,
-            scan_response: false,
-            payload: &payload,
-        };
-        write(&line, &mut text);
+        batch.events().for_each(|event| write_event(&event, &arguments.receiver, &mut text));
         out.write_all(text.as_bytes()).context("the recording cannot be written; is the disk full?")?;
-        count += 1;
+        count += batch.len() as u64;
     }
     out.flush()?;
     Ok(count)
+}
+
+fn write_event(event: &Event<'_>, receiver: &str, text: &mut String) {
+    let Event::FromBoard { at, source, rssi_dbm, payload, .. } = *event else { return };
+    let receiver = Cow::Borrowed(receiver);
+    write(&Line { at, receiver, source, rssi_dbm, channel: None, phy: None, scan_response: false, payload }, text);
 }
 
 fn expiry_path(recording: &Path) -> PathBuf {

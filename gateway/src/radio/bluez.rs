@@ -1,11 +1,10 @@
 //! Adverts from this machine's first adapter, through bluetoothd (Linux).
 //!
 //! In: bluetoothd's signals on the system bus. Out: batches of adverts, and what the source counts. Events come
-//! from `bluez-async`, the crate beneath btleplug: btleplug asks bluetoothd back for every event (measured: a
-//! ceiling of some 1 700 adverts a second, where this takes tens of thousands). `run` keeps listening: silence,
-//! a scan that ended, an adapter switched off, the death of bluetoothd or of the bus climb a ladder (scan anew,
-//! adapter off and on, begin anew, report). Neither death is reported by the library: bluetoothd is asked after
-//! seconds of silence, and the bus's own task is watched.
+//! from `bluez-async`, the crate beneath btleplug, since btleplug asks bluetoothd back for every event. `run`
+//! keeps listening: silence, a scan that ended, an adapter switched off, the death of bluetoothd or of the bus
+//! climb a ladder (scan anew, adapter off and on, begin anew, report). Neither death is reported by the library:
+//! bluetoothd is asked after seconds of silence, and the bus's own task is watched.
 
 mod pairing;
 mod scan;

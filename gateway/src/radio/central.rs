@@ -3,8 +3,8 @@
 //! In: btleplug's central events. Out: batches of adverts with their AD structures put together again, since
 //! the system does not hand out the raw payload. Strength and data of one advert arrive as separate events and
 //! are paired here. It does not see raw payloads, channels or every repeated advert. On Linux `bluez` is
-//! taken instead: btleplug asks bluetoothd back for every event, which ends at some 1 700 adverts a second.
-//! It is compiled there all the same, so that it stays right.
+//! taken instead, since btleplug asks bluetoothd back for every event. It is compiled there all the same, so
+//! that it stays right.
 
 use super::AdvertBatch;
 use super::source::{AdvertSink, Count, Health, Listener};
