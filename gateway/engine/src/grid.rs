@@ -122,6 +122,9 @@ struct Work {
     /// Place of each cell in the list of believed cells; `NOWHERE` if it is not.
     place: Vec<u16>,
     next: Vec<[f32; OFFSETS]>,
+    /// The belief being updated.
+    cells: Vec<u16>,
+    mass: Vec<Mass>,
     /// Per believed cell and offset; then the weights that follow.
     log_likelihood: Vec<[f32; OFFSETS]>,
     order: Vec<f32>,
@@ -250,8 +253,22 @@ impl Grid {
         }
     }
 
-    /// Moves the belief to the middle of a window and weighs it by what was heard.
+    /// Moves the belief to the middle of a window and weighs it by what was heard. That is done in the work room,
+    /// where the lists may grow, and the belief keeps what it needs.
     fn update(&mut self, belief: &mut Belief, window: &Window) {
+        let (mut cells, mut mass) = (std::mem::take(&mut self.work.cells), std::mem::take(&mut self.work.mass));
+        cells.clone_from(&belief.cells);
+        mass.clone_from(&belief.mass);
+        std::mem::swap(&mut belief.cells, &mut cells);
+        std::mem::swap(&mut belief.mass, &mut mass);
+        self.step(belief, window);
+        keep(&belief.cells, &mut cells);
+        keep(&belief.mass, &mut mass);
+        self.work.cells = std::mem::replace(&mut belief.cells, cells);
+        self.work.mass = std::mem::replace(&mut belief.mass, mass);
+    }
+
+    fn step(&mut self, belief: &mut Belief, window: &Window) {
         let at = window.middle();
         let passed_s = at.since(belief.at).max(Duration::ZERO).as_secs_f64() as f32;
         belief.at = at;
@@ -364,6 +381,13 @@ fn lesson(map: &RadioMap, cells: &[u16], moments: &[(f32, f32)], heard: &Heard) 
     lesson
 }
 
+/// Copies a list into one that takes no more room than it must.
+fn keep<T: Copy>(from: &[T], to: &mut Vec<T>) {
+    to.clear();
+    to.reserve_exact(from.len());
+    to.extend_from_slice(from);
+}
+
 /// Gives up cells of no consequence, and the least likely ones where there are too many.
 fn prune(belief: &mut Belief, order: &mut Vec<f32>) {
     let mut least = PRUNE;
@@ -384,10 +408,6 @@ fn prune(belief: &mut Belief, order: &mut Vec<f32>) {
     }
     belief.cells.truncate(kept);
     belief.mass.truncate(kept);
-    if belief.cells.capacity() > 2 * BELIEVED_MAX {
-        belief.cells.shrink_to(BELIEVED_MAX);
-        belief.mass.shrink_to(BELIEVED_MAX);
-    }
     belief.normalise();
 }
 
