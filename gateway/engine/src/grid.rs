@@ -12,6 +12,7 @@
 //! and Fox, "Probabilistic Robotics", 2005, chapter 8; fading: Kulhavý and Zarrop, "On a general concept of
 //! forgetting", 1993; what came after: fixed-lag smoothing, Särkkä, "Bayesian Filtering and Smoothing", 2013).
 
+mod lessons;
 mod likelihood;
 mod motion;
 mod posterior;
@@ -24,7 +25,7 @@ pub use posterior::{Posterior, ZoneChoice, likeliest};
 use crate::geometry::contains;
 use crate::identity::Sighting;
 use crate::radio_map::cells::Cell;
-use crate::radio_map::law::{Law, Lesson};
+use crate::radio_map::law::Law;
 use crate::radio_map::{Learned, RadioMap};
 use crate::time::{Duration, Timestamp};
 use crate::venue::{Queue, Venue};
@@ -32,7 +33,7 @@ use likelihood::Likelihood;
 use posterior::Told;
 use powers::{exp2, log2};
 use std::collections::VecDeque;
-use window::{Heard, WINDOW, Window};
+use window::{WINDOW, Window};
 
 /// Standing and walking.
 pub(crate) const MODES: usize = 2;
@@ -71,18 +72,6 @@ const FADE: f32 = 0.65;
 /// How much less than its due a window counts where the map's doubt is much larger than the fading of adverts:
 /// shadowing is the same in the next (methods: tempered likelihood).
 const TEMPER: f32 = 0.5;
-
-/// Every how many updates a device teaches the receivers' gains: windows in a row tell the same.
-const LEARN_EVERY: u8 = 4;
-
-/// Weight of such a lesson against an independent one.
-const LESSON_WEIGHT: f64 = 0.4;
-
-/// Gains are set anew at most this often; computing the map anew costs up to a millisecond.
-const TEACH_EVERY: Duration = Duration::from_secs(10);
-
-/// Lessons count half after this many seconds: what an evening changes in a hall.
-const LESSON_HALF_LIFE_S: f64 = 3_600.0;
 
 /// Belief in one cell: by mode, by offset.
 pub(crate) type Mass = [[f32; OFFSETS]; MODES];
@@ -247,7 +236,7 @@ impl Grid {
         while let Some(window) = belief.waiting.pop_front_if(|first| first.end() + HINDSIGHT <= now) {
             self.update(belief, &window);
             self.look_back(belief);
-            if belief.updates.is_multiple_of(LEARN_EVERY) && !self.map.is_learned() {
+            if belief.updates.is_multiple_of(lessons::LEARN_EVERY) && !self.map.is_learned() {
                 self.learn(belief, &window);
             }
         }
@@ -336,49 +325,6 @@ impl Grid {
         let best = weights.iter().fold(f32::MIN, |best, value| best.max(*value));
         weights.iter_mut().for_each(|value| *value = exp2(temper * (*value - best)));
     }
-
-    /// Lets the device teach the receivers that heard it their gains.
-    fn learn(&mut self, belief: &Belief, window: &Window) {
-        let moments = &mut self.work.moments;
-        moments.clear();
-        moments.extend(self.work.later.iter().map(|mass| (total(mass), mean_offset_db(mass))));
-        for heard in window.heard() {
-            let lesson = lesson(&self.map, &belief.cells, moments, heard);
-            self.law.learn(heard.receiver, &lesson);
-        }
-        let at = window.middle();
-        let passed = at.since(self.taught_at);
-        if passed < TEACH_EVERY {
-            return;
-        }
-        self.law.fade(0.5f64.powf(passed.as_secs_f64() / LESSON_HALF_LIFE_S));
-        self.taught_at = at;
-        self.map.set_gains(&self.law.gains(self.map.assumptions(), self.map.exponent()));
-    }
-}
-
-/// The offset expected of a device in a cell times its probability, dB.
-fn mean_offset_db(mass: &Mass) -> f32 {
-    let offset_db = |offset: usize| (offset as f32 - (OFFSETS / 2) as f32) * OFFSET_STEP_DB;
-    (0..OFFSETS).map(|offset| (mass[0][offset] + mass[1][offset]) * offset_db(offset)).sum()
-}
-
-/// What one receiver's level teaches, in expectation over a belief.
-fn lesson(map: &RadioMap, cells: &[u16], moments: &[(f32, f32)], heard: &Heard) -> Lesson {
-    let assumptions = map.assumptions();
-    let variance = assumptions.shadowing_db.powi(2) + assumptions.fading_db.powi(2) / f32::from(heard.count);
-    let mut lesson = Lesson { weight: LESSON_WEIGHT / f64::from(variance), ..Lesson::default() };
-    let distances_db = map.distances_db(heard.receiver);
-    for (cell, (probability, offset_db)) in cells.iter().zip(moments) {
-        let (probability, distance) = (f64::from(*probability), f64::from(distances_db[usize::from(*cell)]));
-        let bare_dbm = map.bare_dbm(heard.receiver, *cell);
-        let level_db = probability * (f64::from(heard.mean_dbm()) - bare_dbm) - f64::from(*offset_db);
-        lesson.distance += probability * distance;
-        lesson.distance_squared += probability * distance * distance;
-        lesson.level_db += level_db;
-        lesson.level_distance += level_db * distance;
-    }
-    lesson
 }
 
 /// Copies a list into one that takes no more room than it must.

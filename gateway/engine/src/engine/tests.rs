@@ -3,7 +3,7 @@
 use super::*;
 use crate::advert::{Address, AddressType};
 use crate::beacon::BeaconId;
-use crate::event::Registration;
+use crate::event::{Registration, SubjectKind};
 use crate::venue::ReceiverId;
 
 const PLAN: &str = r#"
