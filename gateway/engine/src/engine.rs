@@ -131,7 +131,7 @@ impl Engine {
             Event::Forget { who, .. } => self.forget(&who),
             Event::Anchor(anchor) => self.anchor(anchor),
             Event::Language { who, language } => self.offers.set_language(&who, &language),
-            Event::Redeemed { at, voucher } => self.offers.redeemed(at, &voucher, outputs),
+            Event::Redeemed { at, voucher } => self.redeemed(at, &voucher, outputs),
         }
     }
 

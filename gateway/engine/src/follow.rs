@@ -4,11 +4,12 @@
 //! keeps beliefs for a bounded number of devices; those beyond it are located by their strongest receivers,
 //! as everybody else is.
 
+use crate::geometry::Point;
 use crate::grid::{Belief, Grid, Posterior, ZoneChoice};
 use crate::identity::{DeviceKey, Sighting};
 use crate::radio_map::{Assumptions, Learned, RadioMap};
 use crate::time::Timestamp;
-use crate::venue::{Venue, ZoneId};
+use crate::venue::{FloorId, Venue, ZoneId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -117,6 +118,14 @@ impl Followed {
     pub fn believed(&self, key: DeviceKey) -> impl Iterator<Item = (u16, f32)> {
         let tracked = self.beliefs.get(&key).filter(|tracked| tracked.last.is_some());
         tracked.into_iter().flat_map(|tracked| tracked.belief.cells())
+    }
+
+    /// A device is known to be at a place now.
+    pub fn stands_at(&mut self, who: &str, floor: FloorId, point: Point) {
+        let key = self.names.get(who);
+        if let Some(tracked) = key.and_then(|key| self.beliefs.get(key)) {
+            self.grid.teach(&tracked.belief, floor, point);
+        }
     }
 
     /// Where a device was when it was last located.

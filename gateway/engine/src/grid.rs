@@ -12,6 +12,7 @@
 //! and Fox, "Probabilistic Robotics", 2005, chapter 8; fading: Kulhavý and Zarrop, "On a general concept of
 //! forgetting", 1993; what came after: fixed-lag smoothing, Särkkä, "Bayesian Filtering and Smoothing", 2013).
 
+mod lessons;
 mod likelihood;
 mod motion;
 mod posterior;
@@ -24,7 +25,7 @@ pub use posterior::{Posterior, ZoneChoice, likeliest};
 use crate::geometry::contains;
 use crate::identity::Sighting;
 use crate::radio_map::cells::Cell;
-use crate::radio_map::law::{Law, Lesson};
+use crate::radio_map::law::Law;
 use crate::radio_map::{Learned, RadioMap};
 use crate::time::{Duration, Timestamp};
 use crate::venue::{Queue, Venue};
@@ -32,7 +33,7 @@ use likelihood::Likelihood;
 use posterior::Told;
 use powers::{exp2, log2};
 use std::collections::VecDeque;
-use window::{Heard, WINDOW, Window};
+use window::{WINDOW, Window};
 
 /// Standing and walking.
 pub(crate) const MODES: usize = 2;
@@ -72,18 +73,6 @@ const FADE: f32 = 0.65;
 /// shadowing is the same in the next (methods: tempered likelihood).
 const TEMPER: f32 = 0.5;
 
-/// Every how many updates a device teaches the receivers' gains: windows in a row tell the same.
-const LEARN_EVERY: u8 = 4;
-
-/// Weight of such a lesson against an independent one.
-const LESSON_WEIGHT: f64 = 0.4;
-
-/// Gains are set anew at most this often; computing the map anew costs up to a millisecond.
-const TEACH_EVERY: Duration = Duration::from_secs(10);
-
-/// Lessons count half after this many seconds: what an evening changes in a hall.
-const LESSON_HALF_LIFE_S: f64 = 3_600.0;
-
 /// Belief in one cell: by mode, by offset.
 pub(crate) type Mass = [[f32; OFFSETS]; MODES];
 
@@ -122,6 +111,9 @@ struct Work {
     /// Place of each cell in the list of believed cells; `NOWHERE` if it is not.
     place: Vec<u16>,
     next: Vec<[f32; OFFSETS]>,
+    /// The belief being updated.
+    cells: Vec<u16>,
+    mass: Vec<Mass>,
     /// Per believed cell and offset; then the weights that follow.
     log_likelihood: Vec<[f32; OFFSETS]>,
     order: Vec<f32>,
@@ -244,14 +236,28 @@ impl Grid {
         while let Some(window) = belief.waiting.pop_front_if(|first| first.end() + HINDSIGHT <= now) {
             self.update(belief, &window);
             self.look_back(belief);
-            if belief.updates.is_multiple_of(LEARN_EVERY) && !self.map.is_learned() {
+            if belief.updates.is_multiple_of(lessons::LEARN_EVERY) && !self.map.is_learned() {
                 self.learn(belief, &window);
             }
         }
     }
 
-    /// Moves the belief to the middle of a window and weighs it by what was heard.
+    /// Moves the belief to the middle of a window and weighs it by what was heard. That is done in the work room,
+    /// where the lists may grow, and the belief keeps what it needs.
     fn update(&mut self, belief: &mut Belief, window: &Window) {
+        let (mut cells, mut mass) = (std::mem::take(&mut self.work.cells), std::mem::take(&mut self.work.mass));
+        cells.clone_from(&belief.cells);
+        mass.clone_from(&belief.mass);
+        std::mem::swap(&mut belief.cells, &mut cells);
+        std::mem::swap(&mut belief.mass, &mut mass);
+        self.step(belief, window);
+        keep(&belief.cells, &mut cells);
+        keep(&belief.mass, &mut mass);
+        self.work.cells = std::mem::replace(&mut belief.cells, cells);
+        self.work.mass = std::mem::replace(&mut belief.mass, mass);
+    }
+
+    fn step(&mut self, belief: &mut Belief, window: &Window) {
         let at = window.middle();
         let passed_s = at.since(belief.at).max(Duration::ZERO).as_secs_f64() as f32;
         belief.at = at;
@@ -319,49 +325,13 @@ impl Grid {
         let best = weights.iter().fold(f32::MIN, |best, value| best.max(*value));
         weights.iter_mut().for_each(|value| *value = exp2(temper * (*value - best)));
     }
-
-    /// Lets the device teach the receivers that heard it their gains.
-    fn learn(&mut self, belief: &Belief, window: &Window) {
-        let moments = &mut self.work.moments;
-        moments.clear();
-        moments.extend(self.work.later.iter().map(|mass| (total(mass), mean_offset_db(mass))));
-        for heard in window.heard() {
-            let lesson = lesson(&self.map, &belief.cells, moments, heard);
-            self.law.learn(heard.receiver, &lesson);
-        }
-        let at = window.middle();
-        let passed = at.since(self.taught_at);
-        if passed < TEACH_EVERY {
-            return;
-        }
-        self.law.fade(0.5f64.powf(passed.as_secs_f64() / LESSON_HALF_LIFE_S));
-        self.taught_at = at;
-        self.map.set_gains(&self.law.gains(self.map.assumptions(), self.map.exponent()));
-    }
 }
 
-/// The offset expected of a device in a cell times its probability, dB.
-fn mean_offset_db(mass: &Mass) -> f32 {
-    let offset_db = |offset: usize| (offset as f32 - (OFFSETS / 2) as f32) * OFFSET_STEP_DB;
-    (0..OFFSETS).map(|offset| (mass[0][offset] + mass[1][offset]) * offset_db(offset)).sum()
-}
-
-/// What one receiver's level teaches, in expectation over a belief.
-fn lesson(map: &RadioMap, cells: &[u16], moments: &[(f32, f32)], heard: &Heard) -> Lesson {
-    let assumptions = map.assumptions();
-    let variance = assumptions.shadowing_db.powi(2) + assumptions.fading_db.powi(2) / f32::from(heard.count);
-    let mut lesson = Lesson { weight: LESSON_WEIGHT / f64::from(variance), ..Lesson::default() };
-    let distances_db = map.distances_db(heard.receiver);
-    for (cell, (probability, offset_db)) in cells.iter().zip(moments) {
-        let (probability, distance) = (f64::from(*probability), f64::from(distances_db[usize::from(*cell)]));
-        let bare_dbm = map.bare_dbm(heard.receiver, *cell);
-        let level_db = probability * (f64::from(heard.mean_dbm()) - bare_dbm) - f64::from(*offset_db);
-        lesson.distance += probability * distance;
-        lesson.distance_squared += probability * distance * distance;
-        lesson.level_db += level_db;
-        lesson.level_distance += level_db * distance;
-    }
-    lesson
+/// Copies a list into one that takes no more room than it must.
+fn keep<T: Copy>(from: &[T], to: &mut Vec<T>) {
+    to.clear();
+    to.reserve_exact(from.len());
+    to.extend_from_slice(from);
 }
 
 /// Gives up cells of no consequence, and the least likely ones where there are too many.
@@ -384,10 +354,6 @@ fn prune(belief: &mut Belief, order: &mut Vec<f32>) {
     }
     belief.cells.truncate(kept);
     belief.mass.truncate(kept);
-    if belief.cells.capacity() > 2 * BELIEVED_MAX {
-        belief.cells.shrink_to(BELIEVED_MAX);
-        belief.mass.shrink_to(BELIEVED_MAX);
-    }
     belief.normalise();
 }
 

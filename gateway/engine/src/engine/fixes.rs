@@ -6,6 +6,7 @@
 
 use super::Engine;
 use crate::devices::Device;
+use crate::geometry;
 use crate::grid::{LAG, likeliest};
 use crate::output::{Fix, Output};
 use crate::radio_map::Learned;
@@ -17,6 +18,15 @@ impl Engine {
     /// Takes over what calibration learned about the venue's radio; false when it was learned on another floor plan.
     pub fn use_map(&mut self, learned: &Learned) -> bool {
         self.followed.use_map(learned)
+    }
+
+    /// A voucher was used: its holder stands at the stand's counter, which teaches the receivers something.
+    pub(super) fn redeemed(&mut self, at: Timestamp, voucher: &str, outputs: &mut Vec<Output>) {
+        if let Some((who, stand)) = self.offers.holder(voucher) {
+            let queue = &self.venue.queues[usize::from(stand.0)];
+            self.followed.stands_at(&who, queue.floor, geometry::centroid(&queue.counter));
+        }
+        self.offers.redeemed(at, voucher, outputs);
     }
 
     /// Tells the fixes that are due.

@@ -26,6 +26,7 @@ impl Grid {
             self.work.later.clone_from(&belief.mass);
         }
         belief.hindsight.clear();
+        belief.hindsight.reserve_exact(self.work.later.len());
         belief.hindsight.extend(self.work.later.iter().map(total));
         let told = Told { at: belief.at, posterior: self.describe(&belief.cells, &self.work.later) };
         belief.told.swap(0, 1);

@@ -6,7 +6,7 @@ use crate::identity::DeviceKey;
 use crate::radio_map::Assumptions;
 use crate::venue::{FloorId, ReceiverId, ZoneId};
 
-const HALL: &str = "name = \"v\"\n[[floor]]\nname = \"g\"\nwidth_m = 40\ndepth_m = 10\n\
+pub(super) const HALL: &str = "name = \"v\"\n[[floor]]\nname = \"g\"\nwidth_m = 40\ndepth_m = 10\n\
     [[zone]]\nname = \"west\"\npolygon = [[0, 0], [20, 0], [20, 10], [0, 10]]\n\
     [[zone]]\nname = \"east\"\npolygon = [[20, 0], [40, 0], [40, 10], [20, 10]]\n\
     [[receiver]]\nname = \"w\"\nx_m = 5\ny_m = 5\n[[receiver]]\nname = \"m\"\nx_m = 20\ny_m = 5\n\
@@ -17,7 +17,7 @@ const STOREYS: &str = "name = \"v\"\n[[floor]]\nname = \"g\"\nwidth_m = 20\ndept
     [[receiver]]\nname = \"g\"\nfloor = \"g\"\nx_m = 10\ny_m = 5\n\
     [[receiver]]\nname = \"u\"\nfloor = \"u\"\nx_m = 10\ny_m = 5\n";
 
-fn sighting(at_ms: i64, receiver: u8, rssi_dbm: i8) -> Sighting {
+pub(super) fn sighting(at_ms: i64, receiver: u8, rssi_dbm: i8) -> Sighting {
     Sighting {
         at: Timestamp::from_micros(at_ms * 1_000),
         receiver: ReceiverId(receiver),

@@ -207,6 +207,11 @@ impl Offers {
         self.tell_learned(at, true, outputs);
     }
 
+    /// Who holds a voucher, and where it is valid; `None` when it is not under way.
+    pub fn holder(&self, voucher: &str) -> Option<(Arc<str>, crate::venue::QueueId)> {
+        self.under_way.held(voucher).map(|held| (Arc::clone(&held.attendee), held.stand))
+    }
+
     /// Notes that a voucher was used at a till.
     pub fn redeemed(&mut self, at: Timestamp, voucher: &str, outputs: &mut Vec<Output>) {
         self.end_expired(at);

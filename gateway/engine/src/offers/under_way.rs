@@ -82,6 +82,11 @@ impl UnderWay {
         true
     }
 
+    /// A voucher under way.
+    pub fn held(&self, voucher: &str) -> Option<&Held> {
+        self.by_voucher.get(voucher)
+    }
+
     /// Takes a voucher out because it was redeemed.
     pub fn redeem(&mut self, voucher: &str) -> Option<Held> {
         let held = self.remove(voucher)?;
