@@ -135,17 +135,23 @@ impl Crowd {
         (person.floor, person.route.pose(at_us))
     }
 
-    /// Somebody who waits leaves the line for another; false where she does not wait, or cannot get there.
+    /// Somebody who waits or stands about goes to a line; false where she does neither, or cannot get there.
     pub fn send(&mut self, person: usize, queue: QueueId, at_us: i64) -> bool {
-        let Some(State::Waiting { queue: from, .. }) = self.people.get(person).map(|person| person.state) else {
+        let (Some(known), Some(to)) = (self.people.get(person), self.venue.queues.get(usize::from(queue.0))) else {
             return false;
         };
-        let to_floor = self.venue.queues.get(usize::from(queue.0)).map(|queue| queue.floor);
-        if from == queue || to_floor != Some(self.people[person].floor) {
+        let from = match known.state {
+            State::Waiting { queue: from, .. } => Some(from),
+            State::Dwelling => None,
+            _ => return false,
+        };
+        if from == Some(queue) || to.floor != known.floor {
             return false;
         }
-        self.lines[usize::from(from.0)].leave(person);
-        self.move_up(usize::from(from.0), at_us);
+        if let Some(from) = from {
+            self.lines[usize::from(from.0)].leave(person);
+            self.move_up(usize::from(from.0), at_us);
+        }
         let waiting = self.lines[usize::from(queue.0)].waiting().len();
         let to = self.places.line_plans[usize::from(queue.0)].place(waiting, waiting + 1);
         self.walk(person, to, Target::Queue(queue), Goal::Queue(queue), at_us);
@@ -178,6 +184,8 @@ impl Crowd {
                 }
             }
             Event::Reached(person) => self.reached(person, at_us, changes),
+            // Who was sent to a stand meanwhile no longer dwells.
+            Event::DwellOver(person) if self.people[person].state != State::Dwelling => {}
             Event::DwellOver(person) => self.choose(person, at_us),
             Event::ServiceOver { person, queue, server } => {
                 self.people[person].queued_last = true;

@@ -91,7 +91,7 @@ impl People {
         }
     }
 
-    /// Somebody who waits leaves the line for another; false where that is not possible.
+    /// Somebody who waits or stands about goes to a line; false where that is not possible.
     pub fn send(&mut self, person: usize, queue: QueueId, at_us: i64) -> bool {
         match self {
             Self::Simulated(crowd) => crowd.send(person, queue, at_us),

@@ -156,8 +156,8 @@ impl Simulation {
         }
     }
 
-    /// An attendee who waits in a line leaves it for another, as somebody with a voucher would; false where
-    /// she does not wait now.
+    /// An attendee who waits or stands about goes to a line, as somebody with a voucher would; false where she
+    /// does neither now.
     pub fn send(&mut self, who: &str, queue: QueueId) -> bool {
         let person = self.followed.iter().position(|name| name.as_deref() == Some(who));
         person.is_some_and(|person| self.people.send(person, queue, self.now_us))

@@ -61,7 +61,8 @@ fn the_process_that_is_killed() {
     }
 }
 
-/// Starts it, kills it after a while, and gives what it said.
+/// Starts it, kills it so long after its first word, and gives what it said. Nothing tells the killer what the
+/// process is doing, so the kill falls anywhere in a commit.
 fn killed(folder: &Path, after: Duration) -> Vec<String> {
     let program = std::env::current_exe().expect("this test");
     let mut child = Command::new(program)
@@ -71,17 +72,23 @@ fn killed(folder: &Path, after: Duration) -> Vec<String> {
         .spawn()
         .expect("starts");
     let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-    let mut said = Vec::new();
-    let mut begun = None;
-    for line in lines.map_while(Result::ok) {
-        let begun = begun.get_or_insert_with(Instant::now);
-        said.push(line);
-        if begun.elapsed() >= after && said.iter().any(|line| line.starts_with("issued")) {
-            child.kill().expect("killed");
-            break;
+    let (first_word, heard) = std::sync::mpsc::channel::<()>();
+    let killer = std::thread::spawn(move || {
+        heard.recv().expect("it speaks");
+        let moment = Instant::now() + after;
+        while Instant::now() < moment {
+            std::thread::park_timeout(moment - Instant::now());
         }
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+    });
+    let mut said = Vec::new();
+    for line in lines.map_while(Result::ok) {
+        said.push(line);
+        // The killer may have ended already.
+        let _ = first_word.send(());
     }
-    child.wait().expect("ended");
+    killer.join().expect("killed");
     said
 }
 
@@ -91,8 +98,8 @@ fn a_kill_at_any_moment_loses_nothing_acknowledged_and_spends_nothing_twice() {
     let folder = tempfile::tempdir().expect("folder");
     let (mut issued, mut redeemed) = (BTreeSet::new(), BTreeSet::new());
     for kill in 0..kills {
-        // Odd lengths, so that kills fall anywhere in a commit of a few milliseconds.
-        for line in killed(folder.path(), Duration::from_micros(u64::from(kill) * 7_919 % 60_000)) {
+        // Odd lengths up to four tenths of a second: some twenty commits on an idle disk.
+        for line in killed(folder.path(), Duration::from_micros(50_000 + u64::from(kill) * 79_199 % 350_000)) {
             match line.split_once(' ') {
                 Some(("issued", name)) => drop(issued.insert(name.to_owned())),
                 Some(("redeemed", name)) => drop(redeemed.insert(name.to_owned())),

@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// decision is read off these ten minutes, so no other may fall into them.
 pub const DECISION_EVERY: Duration = Duration::from_mins(10);
 
+/// Seen in a queue's area for this long she has come to it: whoever walks through is out again by then.
+const CAME_AFTER: Duration = Duration::from_secs(20);
+
 /// Caps and history look back this far.
 const HISTORY: Duration = Duration::from_mins(24 * 60);
 
@@ -42,6 +45,8 @@ pub struct Pending {
     pub target: QueueId,
     /// Whether she is one of those who get nothing for comparison.
     pub holdout: bool,
+    /// The other queue she was last seen in, and since when.
+    pub seen: Option<(QueueId, Timestamp)>,
     /// The other queue she came to first.
     pub came: Option<QueueId>,
     /// When the outcome is known at the latest.
@@ -65,10 +70,17 @@ impl Attendee {
         };
     }
 
-    /// Notes the queue she is at, for the outcome of the last decision.
-    pub fn note_queue(&mut self, queue: QueueId) {
-        if let Some(pending) = self.pending.as_mut().filter(|pending| pending.here != queue && pending.came.is_none()) {
-            pending.came = Some(queue);
+    /// Notes the queue whose area she is in, for the outcome of the last decision.
+    pub fn note_queue(&mut self, at: Timestamp, queue: QueueId) {
+        let Some(pending) = self.pending.as_mut().filter(|pending| pending.here != queue && pending.came.is_none())
+        else {
+            return;
+        };
+        match pending.seen {
+            Some((seen, since)) if seen == queue => {
+                pending.came = (at.since(since) >= CAME_AFTER).then_some(queue);
+            }
+            _ => pending.seen = Some((queue, at)),
         }
     }
 

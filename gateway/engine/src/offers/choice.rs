@@ -166,13 +166,14 @@ pub fn worth(campaign: &Campaign, relief_s: f64) -> f64 {
     campaign.margin + campaign.minute_value * relief_s / 60.0
 }
 
-/// Sets the value of each arm: the redemptions the offer brings beyond those who would have come anyway
-/// (`without`, by stand), times what one is worth, in shares of the best arm's worth, less its price.
+/// Sets the value of each arm: the redemptions the offer brings, times what one is worth, in shares of the
+/// best arm's worth, less its price. Of those who redeem, the share that comes to the stand without an offer
+/// too (`without`) is no gain.
 pub fn value(arms: &mut [Arm], worths: &[f64], without: impl Fn(QueueId) -> f64) {
     // Below this nothing in the decision is worth a voucher, and shares of it would be noise.
     let best = worths.iter().fold(WORTH_MIN, |best, worth| worth.max(best));
     for (arm, worth) in arms.iter_mut().zip(worths) {
-        arm.value = (arm.estimate - without(arm.stand)) * worth / best - arm.price;
+        arm.value = arm.estimate * (1.0 - without(arm.stand)) * worth / best - arm.price;
     }
 }
 
@@ -251,7 +252,7 @@ mod tests {
         let mut arms = [arm(0.3, 0.0), arm(0.3, 0.05), arm(0.05, 0.0)];
         value(&mut arms, &[2.0, 4.0, 4.0], |_| 0.1);
         let values = arms.map(|arm| (arm.value * 1e9).round() / 1e9);
-        assert_eq!(values, [0.1, 0.15, -0.05]);
+        assert_eq!(values, [0.135, 0.22, 0.045]);
     }
 
     #[test]

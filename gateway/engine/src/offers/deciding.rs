@@ -36,7 +36,7 @@ impl Offers {
         outputs: &mut Vec<Output>,
     ) -> Result<(), Refusal> {
         let here = self.stands.here(seen);
-        self.note_seen(who, seen, here)?;
+        self.note_seen(who, seen)?;
         let here = here.ok_or(Refusal::NoQueueHere)?;
         let (wait_here_s, length_here) = self.stands.wait(here, seen.at).ok_or(Refusal::WaitHereUnknown)?;
         let person = self.person_facts(who, seen.at);
@@ -62,13 +62,15 @@ impl Offers {
     }
 
     /// Notes where she is, and says whether anything may be decided about her.
-    fn note_seen(&mut self, who: &Arc<str>, seen: Whereabouts, here: Option<QueueId>) -> Result<(), Refusal> {
+    fn note_seen(&mut self, who: &Arc<str>, seen: Whereabouts) -> Result<(), Refusal> {
+        // Being near a queue says little; only who is in its area has come to it.
+        let inside = self.stands.inside(seen);
         let attendee = self.attendee(who).ok_or(Refusal::AttendeesFull)?;
         attendee.note_zone(seen.at, seen.zone);
-        if let Some(here) = here {
-            attendee.note_queue(here);
+        if let Some(queue) = inside {
+            attendee.note_queue(seen.at, queue);
             if let Some(voucher) = attendee.voucher.clone() {
-                self.under_way.arrived(&voucher, here);
+                self.under_way.arrived(&voucher, queue);
             }
         }
         self.attendee(who).ok_or(Refusal::AttendeesFull)?.may_be_asked(seen.at)
@@ -258,7 +260,7 @@ impl Offers {
         let valid = decision.chosen.map(|_| self.campaigns[arm.campaign].campaign.validity + REDEEMED_LATE_MAX);
         let due = decision.at + valid.unwrap_or(DECISION_EVERY).max(DECISION_EVERY);
         let holdout = decision.slice == Slice::Holdout;
-        let pending = Pending { decision: decision.id, here, target: arm.stand, holdout, came: None, due };
+        let pending = Pending { decision: decision.id, here, target: arm.stand, holdout, seen: None, came: None, due };
         self.due.insert((due, Arc::clone(who)));
         let attendee = self.attendees.entry(Arc::clone(who)).or_default();
         attendee.pending = Some(pending);

@@ -79,10 +79,16 @@ impl Stands {
         self.venue.queue(name)
     }
 
+    /// The queue whose area she is in.
+    pub(super) fn inside(&self, seen: Whereabouts) -> Option<QueueId> {
+        let queues = &self.venue.queues;
+        let found = queues.iter().position(|q| q.floor == seen.floor && geometry::contains(&q.area, seen.position));
+        found.map(|place| QueueId(place as u8))
+    }
+
     /// The queue she stands in; else, of the queues in her zone, the nearest.
     pub(super) fn here(&self, seen: Whereabouts) -> Option<QueueId> {
-        let queues = &self.venue.queues;
-        let inside = queues.iter().position(|q| q.floor == seen.floor && geometry::contains(&q.area, seen.position));
+        let inside = self.inside(seen).map(|queue| usize::from(queue.0));
         let found = inside.or_else(|| {
             let zone = seen.zone?;
             let in_zone = (0..self.stands.len()).filter(|place| self.stands[*place].zone == Some(zone));

@@ -347,6 +347,7 @@ fn who_comes_without_an_offer_is_the_measure_of_those_who_come_with_one() {
             offers.forget(&who);
         } else {
             outputs.extend(look(&mut offers, &who, 100, [34.0, 4.0]));
+            outputs.extend(look(&mut offers, &who, 125, [34.0, 4.0]));
         }
     }
     offers.pass_time(at(700), &mut Vec::new());
