@@ -150,24 +150,15 @@ impl Session {
         let radios = radio::source::Sources::default();
         let (shutdown, ending) = watch::channel(false);
         let broker = start_broker(&config)?;
-        let publisher = client::ClientConfig {
-            host: broker.0.clone(),
-            port: broker.1,
-            user: config.mqtt.user.clone(),
-            password: config.mqtt.password.clone(),
-            venue: venue.name.clone(),
-            gateway: config.gateway.clone(),
-        };
+        let publisher = publisher_of(&config, &broker, &venue);
         let keys = Arc::new(open_keys(&config.data)?);
         let campaigns = Arc::new(load_campaigns(&config, &venue)?);
-        let shown = live.clone();
-        let (for_pages, engine_of) = (store.clone(), engine.clone());
         let state = WebState {
             venue: venue.clone(),
-            live,
-            store: for_pages,
+            live: live.clone(),
+            store: store.clone(),
             database,
-            engine: engine_of,
+            engine: engine.clone(),
             radios: radios.clone(),
             keys,
             campaigns,
@@ -199,7 +190,7 @@ impl Session {
             broker,
             radios,
             venue,
-            live: shown,
+            live,
         })
     }
 
@@ -322,6 +313,18 @@ impl Session {
         runtime.shutdown_background();
         store.close();
         store_thread.join().map_err(|_| anyhow::anyhow!("the store thread panicked"))
+    }
+}
+
+/// Where and as whom to publish.
+fn publisher_of(config: &Config, (host, port): &(String, u16), venue: &Venue) -> client::ClientConfig {
+    client::ClientConfig {
+        host: host.clone(),
+        port: *port,
+        user: config.mqtt.user.clone(),
+        password: config.mqtt.password.clone(),
+        venue: venue.name.clone(),
+        gateway: config.gateway.clone(),
     }
 }
 
