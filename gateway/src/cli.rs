@@ -48,7 +48,7 @@ enum Command {
     Doctor(crate::doctor::DoctorArguments),
     /// Learn the venue's radio from beacons whose places were noted, into a map beside the floor plan.
     Calibrate(crate::calibrate::CalibrateArguments),
-    /// Write what the database holds as JSON lines: the log of decisions about offers.
+    /// Write what the database holds for other programs: decisions about offers, heat maps.
     Export(crate::export::ExportArguments),
     /// Say what another way of choosing offers would have brought, from an exported log.
     Evaluate(crate::evaluate::EvaluateArguments),
@@ -76,7 +76,7 @@ struct ReplayArguments {
     /// Floor plan.
     #[arg(long)]
     venue: PathBuf,
-    /// Outputs to print: fixes, zones, people, queues, flow, offers, heat, alerts, decisions.
+    /// Outputs to print: fixes, zones, people, queues, flow, dwell, offers, heat, alerts, decisions.
     #[arg(long, value_parser = parse_emit, default_value = "fixes,zones,people,queues,flow,offers")]
     emit: EmitList,
     /// Follow every stable beacon, not only registered ones.

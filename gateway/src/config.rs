@@ -226,6 +226,7 @@ fn read_settings(engine: &Section<'_, '_>) -> Settings {
         heat_cell_m: engine.number("heat_cell_m", 0.5..=16.0, 2.0),
         movement_window: minutes("movement_window_min", 1.0..=60.0, 15.0),
         group_min: engine.integer("group_min", 1..=1_000, 5) as u32,
+        movement_epsilon: engine.number("movement_epsilon", 0.0..=10.0, 0.0),
         ..Settings::default()
     }
 }

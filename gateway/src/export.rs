@@ -1,29 +1,34 @@
 //! `export`: what the database holds, for a desk elsewhere.
 //!
-//! In: the folder of the database. Out: JSON lines on standard output. It reads beside a running gateway
+//! In: the database. Out: decisions as JSON lines on standard output, heat maps as files. It reads beside a running gateway
 //! and writes nothing. It refuses a folder without a database.
 
 use crate::cli::Failure;
 use crate::session::DATABASE;
 use crate::store::{self, decisions};
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand};
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
+
+pub mod heat;
 
 /// Options of `export`.
 #[derive(Args, Debug)]
 pub struct ExportArguments {
-    /// What to export.
+    #[command(subcommand)]
     what: What,
-    /// Folder of the database.
-    #[arg(long, default_value = "data")]
-    data: PathBuf,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Debug, Subcommand)]
 enum What {
     /// Every decision about an offer with its outcome; no attendee and no voucher is named.
-    Decisions,
+    Decisions {
+        /// Folder of the database.
+        #[arg(long, default_value = "data")]
+        data: PathBuf,
+    },
+    /// Where people were.
+    Heat(heat::HeatArguments),
 }
 
 /// Writes what was asked for to standard output.
@@ -31,8 +36,11 @@ enum What {
 /// # Errors
 /// Where there is no database, or it cannot be read.
 pub fn run(arguments: &ExportArguments) -> Result<(), Failure> {
-    let What::Decisions = arguments.what;
-    let path = arguments.data.join(DATABASE);
+    let data = match &arguments.what {
+        What::Decisions { data } => data,
+        What::Heat(asked) => return heat::run(asked),
+    };
+    let path = data.join(DATABASE);
     if !path.exists() {
         let told = format!("{}: no database here; give the gateway's folder with --data", path.display());
         return Err(Failure::Configuration(told));

@@ -8,7 +8,7 @@ use crate::decisions::{DecisionLine, OutcomeLine};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use venue_engine::output::{
-    Alert, AlertKind, Change, Fix, HeatWindow, Movement, Offer, Output, People, QueueState, ZoneChange,
+    Alert, AlertKind, Change, Dwell, Fix, HeatWindow, Movement, Offer, Output, People, QueueState, ZoneChange,
 };
 use venue_engine::time::Timestamp;
 use venue_engine::venue::Venue;
@@ -66,6 +66,16 @@ pub enum Line {
         low: f64,
         high: f64,
     },
+    Dwell {
+        from_us: i64,
+        to_us: i64,
+        zone: String,
+        stays: f64,
+        unique_devices: f64,
+        mean_s: f64,
+        median_s: Option<f64>,
+        p90_s: Option<f64>,
+    },
     Heat {
         from_us: i64,
         to_us: i64,
@@ -118,6 +128,7 @@ impl Line {
             Output::People(people) => people_line(people, venue),
             Output::Queue(queue) => queue_line(queue, venue),
             Output::Movement(movement) => movement_line(movement, venue),
+            Output::Dwell(dwell) => dwell_line(dwell, venue),
             Output::Heat(heat) => heat_line(heat, venue),
             Output::Offer(offer) => offer_line(offer),
             Output::Alert(alert) => alert_line(alert),
@@ -221,6 +232,20 @@ fn movement_line(movement: &Movement, venue: &Venue) -> Line {
         people: rounded(movement.people, 2),
         low: rounded(movement.low, 2),
         high: rounded(movement.high, 2),
+    }
+}
+
+fn dwell_line(dwell: &Dwell, venue: &Venue) -> Line {
+    let short = |value: Option<f64>| value.map(|value| rounded(value, 1));
+    Line::Dwell {
+        from_us: micros(dwell.from),
+        to_us: micros(dwell.to),
+        zone: venue.zone_name(dwell.zone).to_owned(),
+        stays: rounded(dwell.stays, 1),
+        unique_devices: dwell.unique_devices,
+        mean_s: rounded(dwell.mean_s, 1),
+        median_s: short(dwell.median_s),
+        p90_s: short(dwell.p90_s),
     }
 }
 

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::broadcast;
-use venue_engine::output::{Alert, AlertKind, Fix, HeatWindow, Offer, Output, People, QueueState};
+use venue_engine::output::{Alert, AlertKind, Dwell, Fix, HeatWindow, Offer, Output, People, QueueState};
 use venue_engine::time::Duration as EventDuration;
 use venue_engine::venue::{FloorId, QueueId, Venue, ZoneId};
 
@@ -106,6 +106,8 @@ struct Shown {
     at_us: Option<i64>,
     people: BTreeMap<Option<ZoneId>, People>,
     queues: BTreeMap<QueueId, QueueState>,
+    /// Stays as of the last window that told them, by zone.
+    dwells: BTreeMap<ZoneId, Dwell>,
     heat: BTreeMap<FloorId, HeatWindow>,
     /// The last window that ended, for the minutes in which the running one says little.
     heat_before: BTreeMap<FloorId, HeatWindow>,
@@ -234,6 +236,9 @@ impl Live {
                 Output::Queue(queue) => {
                     shown.queues.insert(queue.queue, queue.clone());
                     shown.replace(Slot::Queue(queue.queue));
+                }
+                Output::Dwell(dwell) => {
+                    shown.dwells.insert(dwell.zone, dwell.clone());
                 }
                 Output::Heat(window) => shown.heat(window),
                 Output::Fix(fix) => shown.fix(fix),

@@ -33,6 +33,8 @@ pub enum Emit {
     Flow,
     /// Offers made.
     Offers,
+    /// Stays in zones.
+    Dwell,
     /// Heat-map windows.
     Heat,
     /// Alerts.
@@ -55,6 +57,7 @@ impl Emit {
                 ("queues", Self::Queues),
                 ("flow", Self::Flow),
                 ("offers", Self::Offers),
+                ("dwell", Self::Dwell),
                 ("heat", Self::Heat),
                 ("alerts", Self::Alerts),
                 ("decisions", Self::Decisions),
@@ -75,6 +78,7 @@ impl Emit {
             Output::Queue(_) => Self::Queues,
             Output::Movement(_) => Self::Flow,
             Output::Offer(_) => Self::Offers,
+            Output::Dwell(_) => Self::Dwell,
             Output::Heat(_) => Self::Heat,
             Output::Alert(_) => Self::Alerts,
             Output::Decision(_) | Output::Outcome(_) | Output::Learned(_) => Self::Decisions,

@@ -3,6 +3,7 @@
 mod scorecard;
 
 use scorecard::addresses::{Counted, Crowd, PeopleScore, count, evening, people};
+use scorecard::movements::{MovementScore, quarter};
 use scorecard::scores::{Goal, Row, mean, print};
 
 /// Crowds simulated for each row.
@@ -16,6 +17,7 @@ const VENUES: usize = 4_000;
 
 fn main() {
     print("Devices without linking, 8 h, stays of 50 min", &devices());
+    print("Movements of a quarter hour between five zones, pairs of 100 and more", &movements());
     print("People through the engine, 6.5 h, heads counted every two hours", &evenings());
     print("People from devices: anchored by 500 people on each of 20 days, 10 % day noise, shifts of 20 %", &persons());
 }
@@ -65,6 +67,37 @@ fn device_rows(name: &str, crowd: &Crowd, runs: &[Counted]) -> Vec<Row> {
             },
         ),
     ]
+}
+
+fn movements() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (people, followed, epsilon) in [(4_000, 0.5, 0.0), (4_000, 0.3, 0.0), (4_000, 0.3, 1.0), (4_000, 0.1, 0.0)] {
+        let runs: Vec<MovementScore> = SEEDS.map(|seed| quarter(people, followed, epsilon, seed)).collect();
+        let of = |value: fn(&MovementScore) -> f64| mean(runs.iter().map(value));
+        let name = format!("{people} people, {followed} followed, epsilon {epsilon}");
+        let (error, floor) = (of(|run| run.share_error), of(|run| run.floor));
+        // The goal is for a hundred followed movements; with fewer it is told beside its floor.
+        let goal = if followed > 0.1 { Goal::Below(0.1) } else { Goal::Told };
+        let row = |what: &str, ours, floor, goal| Row {
+            metric: format!("{what}: {name}"),
+            ours,
+            baseline: None,
+            floor,
+            goal,
+        };
+        rows.push(row("share off by", error, Some(floor), goal));
+        rows.push(row("interval covers", of(|run| run.covered), None, Goal::Told));
+    }
+    let covered = mean(rows.iter().skip(1).step_by(2).map(|row| row.ours));
+    let goal = Goal::Within(0.87, 0.95);
+    rows.push(Row {
+        metric: "interval covers: all of these".to_owned(),
+        ours: covered,
+        baseline: None,
+        floor: None,
+        goal,
+    });
+    rows
 }
 
 fn evenings() -> Vec<Row> {

@@ -38,8 +38,6 @@ pub struct Device {
     pub track: Option<Track>,
     /// Zone after hysteresis.
     pub zone: Option<ZoneId>,
-    /// The last zone it left, for movements.
-    pub zone_before: Option<ZoneId>,
     /// Best guess of its class.
     pub class: DeviceClass,
     /// Whether it stands for a person in the counts.
@@ -58,7 +56,6 @@ impl Device {
             stay: Stay::default(),
             track: None,
             zone: None,
-            zone_before: None,
             class: sighting.class,
             counted: false,
             followed: sighting.followed,

@@ -100,7 +100,7 @@ impl Engine {
             crowd: Crowd::new(&venue, penetration, spread),
             queues: Queues::new(&venue, followed.grid(), settings.penetration, settings.penetration_cv),
             heat: Heat::new(lattice, settings.heat_window, settings.group_min),
-            flow: Flow::new(settings.movement_window, settings.group_min),
+            flow: Flow::new(&settings, venue.zones.len()),
             offers: Offers::new(venue.clone(), settings.seed, campaigns, scorer),
             alerts: Alerts::new(&venue),
             followed,
@@ -227,8 +227,9 @@ impl Engine {
     }
 
     fn end_movement_window(&mut self, at: Timestamp, outputs: &mut Vec<Output>) {
-        let penetration = self.crowd.share(at, None).mean();
-        outputs.extend(self.flow.close(at, penetration).into_iter().map(Output::Movement));
+        let told = self.flow.close(at);
+        outputs.extend(told.movements.into_iter().map(Output::Movement));
+        outputs.extend(told.dwells.into_iter().map(Output::Dwell));
     }
 
     fn earliest(&self) -> Option<(Timestamp, Deadline)> {
@@ -287,11 +288,6 @@ impl Engine {
         let Some(device) = self.devices.get_mut(key) else { return };
         let from = device.zone;
         let dwell_s = at.since(device.entered_at).as_secs_f64();
-        let origin = from.or(device.zone_before).filter(|origin| device.followed && Some(*origin) != to);
-        if let Some((origin, to)) = origin.zip(to) {
-            self.flow.moved(origin, to, at);
-        }
-        device.zone_before = from.or(device.zone_before);
         (device.zone, device.entered_at) = (to, at);
         if !device.followed {
             return;
@@ -316,6 +312,7 @@ impl Engine {
         let Some(subject) = self.identity.subject(key).filter(|_| device.followed) else { return };
         let who = subject.who.clone();
         self.followed.gone(&who);
+        self.flow.gone(key, device.last_at);
         let dwell_s = Some(device.last_at.since(device.entered_at).as_secs_f64());
         let left = |zone| Output::ZoneChange(ZoneChange { at, who, change: Change::Left, zone, dwell_s });
         outputs.extend(device.zone.map(left));
@@ -345,6 +342,7 @@ impl Engine {
         let key = self.identity.forget(who);
         if let Some(key) = key {
             self.queues.forget(key, self.clock);
+            self.flow.forget(key);
         }
         let device = key.and_then(|key| self.devices.remove(key));
         if let Some((device, track)) = device.and_then(|device| device.track.map(|track| (device, track))) {

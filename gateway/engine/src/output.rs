@@ -22,6 +22,8 @@ pub enum Output {
     Queue(QueueState),
     /// How many people went from one zone to another in a window.
     Movement(Movement),
+    /// How long people stay in a zone.
+    Dwell(Dwell),
     /// Where people were in a window.
     Heat(HeatWindow),
     /// A voucher for an attendee.
@@ -45,6 +47,7 @@ impl Output {
             Self::People(people) => people.at,
             Self::Queue(queue) => queue.at,
             Self::Movement(movement) => movement.to,
+            Self::Dwell(dwell) => dwell.to,
             Self::Heat(heat) => heat.to,
             Self::Offer(offer) => offer.at,
             Self::Alert(alert) => alert.at,
@@ -161,6 +164,27 @@ pub struct Movement {
     pub low: f64,
     /// 95 % quantile.
     pub high: f64,
+}
+
+/// How long followed devices stay in a zone, as known at the end of a window; stays of half a minute and more.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dwell {
+    /// Start of the window.
+    pub from: Timestamp,
+    /// End of the window.
+    pub to: Timestamp,
+    /// Which zone.
+    pub zone: ZoneId,
+    /// Stays that ended, older ones for less: half after four hours.
+    pub stays: f64,
+    /// Different devices that stayed today (UTC), about.
+    pub unique_devices: f64,
+    /// Mean stay, seconds; those who were lost stayed at least that long.
+    pub mean_s: f64,
+    /// Half stay longer, seconds.
+    pub median_s: Option<f64>,
+    /// One in ten stays longer, seconds.
+    pub p90_s: Option<f64>,
 }
 
 /// Where people were during one window on one floor.

@@ -34,6 +34,8 @@ pub struct Settings {
     pub movement_window: Duration,
     /// Fewest followed devices a movement is told for (group privacy).
     pub group_min: u32,
+    /// How much a window of movements may tell of one person (differential privacy); 0 for no noise.
+    pub movement_epsilon: f64,
 }
 
 impl Default for Settings {
@@ -52,6 +54,7 @@ impl Default for Settings {
             heat_cell_m: 2.0,
             movement_window: Duration::from_mins(15),
             group_min: 5,
+            movement_epsilon: 0.0,
         }
     }
 }

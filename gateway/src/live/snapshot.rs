@@ -33,6 +33,7 @@ pub(super) fn compose(shown: &Shown, venue: &Venue, now: Instant) -> String {
         ("venue", people),
         ("zones", list(zones.map(|(_, people)| line(Output::People(people.clone()))))),
         ("queues", list(shown.queues.values().map(|queue| line(Output::Queue(queue.clone()))))),
+        ("dwell", list(shown.dwells.values().map(|dwell| line(Output::Dwell(dwell.clone()))))),
         ("heat", list(windows.map(|window| line(Output::Heat(window.clone()))))),
         ("alerts", list(shown.alerts.values().map(|alert| line(Output::Alert(alert.clone()))))),
         ("offers", list(shown.offers.iter().map(|shown| offer(shown, venue)))),

@@ -85,7 +85,8 @@ pub fn message(output: &Output, venue: &Venue) -> Result<Option<Message>, BadNam
     let path = |topic: Topic<'_>| topic.path(&venue.name);
     let json = || Line::new(output, venue).to_json();
     let message = match output {
-        Output::Fix(_) | Output::ZoneChange(_) => return Ok(None),
+        // Stays are for the pages and the API.
+        Output::Fix(_) | Output::ZoneChange(_) | Output::Dwell(_) => return Ok(None),
         Output::People(people) => {
             let zone = people.zone.map(|zone| venue.zone_name(zone));
             retained_state(path(Topic::ZoneOccupancy { zone })?, "occupancy", at_us, json())

@@ -219,7 +219,7 @@ impl Books {
         }
         if day > self.pruned_day {
             let before_us = (day - RETENTION_DAYS).saturating_mul(DAY_US);
-            rollups::prune(transaction, before_us)?;
+            rollups::prune(transaction, before_us, now_us)?;
             ledger::prune(transaction, before_us)?;
             self.pruned_day = day;
         }

@@ -204,7 +204,7 @@ pub(crate) fn is_event(output: &Output) -> bool {
         Output::Offer(_) | Output::Alert(_) | Output::Movement(_) | Output::ZoneChange(_) => true,
         Output::Decision(_) | Output::Outcome(_) | Output::Learned(_) => true,
         Output::Heat(window) => window.closed,
-        Output::Fix(_) | Output::People(_) | Output::Queue(_) => false,
+        Output::Fix(_) | Output::Dwell(_) | Output::People(_) | Output::Queue(_) => false,
     }
 }
 

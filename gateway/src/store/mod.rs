@@ -14,6 +14,8 @@ pub mod books;
 #[cfg(test)]
 mod crash_tests;
 pub mod decisions;
+pub mod heat;
+pub mod heat_cells;
 pub mod inbox;
 pub mod ledger;
 pub mod migrations;
@@ -38,7 +40,7 @@ use std::fmt;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-/// How far back roll-ups, ended vouchers and answered requests are kept, days of event time: a season.
+/// How far back minutes of people and queues, ended vouchers and answered requests are kept, days of event time: a season.
 /// At 64 zones and 16 queues the minutes of 92 days take about 0.4 GB.
 pub const RETENTION_DAYS: i64 = 92;
 /// A larger database is checked at start in its small tables only: a board's eMMC reads 100 MB/s, and
@@ -219,7 +221,17 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
         return Err(StoreError::Newer { path: path.into(), found, known: migrations::newest() });
     }
     check_integrity(connection, path)?;
-    migrations::forward(connection).map_err(failed("update"))
+    migrations::forward(connection).map_err(failed("update"))?;
+    if (1..migrations::HEAT_SUMS_SINCE).contains(&found) {
+        sum_heat(connection).map_err(failed("update"))?;
+    }
+    Ok(())
+}
+
+fn sum_heat(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    heat::roll_up_all(&transaction)?;
+    transaction.commit()
 }
 
 fn set_pragmas(connection: &Connection) -> rusqlite::Result<()> {

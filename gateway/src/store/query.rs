@@ -4,34 +4,15 @@
 //! event time. Out: heat windows, and minutes of queues and zones, oldest first. It refuses to return more
 //! rows than a page can draw: each list has a limit, and the newest within the range win.
 
+use crate::store::heat::{self, Level, StoredHeat};
 use rusqlite::{Connection, Row, params};
-use std::collections::BTreeMap;
 
 /// Minutes in one answer: a week, the longest range the pages offer.
 pub const MINUTES_MAX: i64 = 7 * 24 * 60;
-/// Heat windows in one answer: a week of quarter hours.
-pub const WINDOWS_MAX: i64 = 7 * 24 * 4;
+/// Heat windows in one answer: 30 days of quarter hours, 120 days of hours, three years of days.
+pub const WINDOWS_MAX: u32 = 120 * 24;
 /// Cells in one answer over all windows; 40 bytes each in JSON make 8 MB, what a page loads in a second.
 pub const CELLS_MAX: u32 = 200_000;
-
-/// A heat window, or several joined into a longer one.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StoredHeat {
-    /// Start, event time.
-    pub from_us: i64,
-    /// End, event time; of an unfinished window, its last report.
-    pub to_us: i64,
-    /// Whether all of it is over.
-    pub closed: bool,
-    /// Side of a cell, metres.
-    pub cell_m: f64,
-    /// Cells along x.
-    pub columns: u16,
-    /// Cells along y.
-    pub rows: u16,
-    /// Cell index and person-seconds, by index.
-    pub cells: Vec<(u32, u64)>,
-}
 
 /// One minute of a queue.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,7 +49,7 @@ pub struct PeopleMinute {
 /// Heat windows of a floor that start in `[from_us, to_us)`, oldest first.
 ///
 /// With `resolution_us`, windows that start within the same span of that length are added into one, as long
-/// as the size of cells stays the same.
+/// as the size of cells stays the same. Of hours and days the stored sums are read.
 ///
 /// # Errors
 /// Whatever SQLite says.
@@ -79,25 +60,43 @@ pub fn heat(
     to_us: i64,
     resolution_us: Option<i64>,
 ) -> rusqlite::Result<Vec<StoredHeat>> {
-    let mut select = connection.prepare_cached(
-        "SELECT from_us, to_us, closed, cell_m, columns, rows, floor FROM heat_window
-         WHERE floor = (SELECT id FROM place WHERE kind = 'floor' AND name = ?1) AND from_us >= ?2 AND from_us < ?3
-         ORDER BY from_us DESC LIMIT ?4",
-    )?;
-    let mut windows: Vec<(StoredHeat, i64)> = select
-        .query_map(params![floor, from_us, to_us, WINDOWS_MAX], |row| Ok((window(row)?, row.get(6)?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    windows.reverse();
+    let mut joined = all_heat(connection, floor, from_us, to_us, resolution_us)?;
+    let mut cells_left = CELLS_MAX as usize;
+    let fits = |window: &&StoredHeat| {
+        let fits = window.cells.len() <= cells_left;
+        cells_left = cells_left.saturating_sub(window.cells.len());
+        fits
+    };
+    let kept = joined.iter().rev().take_while(fits).count();
+    joined.drain(..joined.len() - kept);
+    Ok(joined)
+}
+
+/// The same for programs that take any number of cells: exports.
+///
+/// # Errors
+/// Whatever SQLite says.
+pub fn all_heat(
+    connection: &Connection,
+    floor: &str,
+    from_us: i64,
+    to_us: i64,
+    resolution_us: Option<i64>,
+) -> rusqlite::Result<Vec<StoredHeat>> {
+    let Some(floor) = heat::floor(connection, floor)? else { return Ok(Vec::new()) };
+    let level = Level::for_resolution(resolution_us);
+    let mut windows = heat::range(connection, level, floor, from_us, to_us, WINDOWS_MAX)?;
+    if level > Level::Window {
+        // What is not in the sums yet.
+        let since_us = windows.last().map_or(from_us, |last| last.to_us).max(from_us);
+        windows.extend(heat::range(connection, Level::Window, floor, since_us, to_us, WINDOWS_MAX)?);
+    }
     let mut joined: Vec<StoredHeat> = Vec::new();
-    let mut cells_left = CELLS_MAX;
-    for (mut window, floor) in windows {
-        window.cells = cells(connection, window.from_us, floor, cells_left)?;
+    for window in windows {
         match joined.last_mut().filter(|last| may_join(last, &window, resolution_us)) {
-            Some(last) => add(last, window),
+            Some(last) => last.add(&window),
             None => joined.push(window),
         }
-        let used: usize = joined.iter().map(|window| window.cells.len()).sum();
-        cells_left = CELLS_MAX.saturating_sub(used as u32);
     }
     Ok(joined)
 }
@@ -168,42 +167,10 @@ fn oldest_first<T>(newest_first: rusqlite::Result<Vec<T>>) -> rusqlite::Result<V
     })
 }
 
-fn window(row: &Row<'_>) -> rusqlite::Result<StoredHeat> {
-    Ok(StoredHeat {
-        from_us: row.get(0)?,
-        to_us: row.get(1)?,
-        closed: row.get(2)?,
-        cell_m: row.get(3)?,
-        columns: row.get(4)?,
-        rows: row.get(5)?,
-        cells: Vec::new(),
-    })
-}
-
-fn cells(connection: &Connection, from_us: i64, floor: i64, count_max: u32) -> rusqlite::Result<Vec<(u32, u64)>> {
-    let mut select = connection.prepare_cached(
-        "SELECT cell, person_s FROM heat_cell WHERE from_us = ?1 AND floor = ?2 ORDER BY cell LIMIT ?3",
-    )?;
-    select
-        .query_map(params![from_us, floor, count_max], |row| Ok((row.get(0)?, u64::from(row.get::<_, u32>(1)?))))?
-        .collect()
-}
-
 fn may_join(last: &StoredHeat, next: &StoredHeat, resolution_us: Option<i64>) -> bool {
     let span =
         |from_us: i64| resolution_us.filter(|length_us| *length_us > 0).map(|length_us| from_us.div_euclid(length_us));
-    let shape = |window: &StoredHeat| (window.cell_m.to_bits(), window.columns, window.rows);
-    span(next.from_us).is_some() && span(last.from_us) == span(next.from_us) && shape(last) == shape(next)
-}
-
-fn add(last: &mut StoredHeat, next: StoredHeat) {
-    let mut sums: BTreeMap<u32, u64> = last.cells.drain(..).collect();
-    for (cell, person_s) in next.cells {
-        *sums.entry(cell).or_default() += person_s;
-    }
-    last.cells = sums.into_iter().collect();
-    last.to_us = last.to_us.max(next.to_us);
-    last.closed &= next.closed;
+    span(next.from_us).is_some() && span(last.from_us) == span(next.from_us) && last.has_cells_of(next)
 }
 
 #[cfg(test)]

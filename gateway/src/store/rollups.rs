@@ -7,7 +7,8 @@
 //! A gateway that restarts in the middle of a window starts it at zero again. What an earlier run stored
 //! of an unfinished window is therefore read once and added to what this run reports.
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use crate::store::heat::{self, Level, StoredHeat};
+use rusqlite::{Transaction, params};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use venue_engine::output::{HeatWindow, Output, People, QueueState};
@@ -35,7 +36,7 @@ pub struct Rollups {
 #[derive(Debug)]
 struct StoredWindow {
     /// What earlier runs stored of this window.
-    earlier: Vec<(u32, u32)>,
+    earlier: Vec<(u32, u64)>,
     /// The end it had when it was last stored.
     at: Timestamp,
     /// The latest report that was too early to store.
@@ -131,13 +132,18 @@ impl Rollups {
             Entry::Occupied(stored) => stored.into_mut(),
             Entry::Vacant(place) => {
                 self.begun.push(key);
-                let earlier = unfinished_cells(transaction, window, floor)?;
+                let earlier = take_up(transaction, window, floor)?;
                 place.insert(StoredWindow { earlier, at: window.to, overtaken_by: None })
             }
         };
         stored.at = window.to;
-        store_window(transaction, window, floor)?;
-        store_cells(transaction, window, floor, &stored.earlier)?;
+        let mut heat = self::stored(window);
+        let earlier = StoredHeat { cells: stored.earlier.clone(), ..heat.clone() };
+        heat.add(&earlier);
+        heat::store(transaction, Level::Window, floor, &heat)?;
+        if window.closed {
+            heat::roll_up(transaction, floor, window.from.as_micros())?;
+        }
         self.forget_old_windows(window.floor);
         Ok(())
     }
@@ -152,60 +158,38 @@ impl Rollups {
     }
 }
 
-/// What is stored of a window that never closed, if its cells are those of this run.
-fn unfinished_cells(
-    transaction: &Transaction<'_>,
-    window: &HeatWindow,
-    floor: i64,
-) -> rusqlite::Result<Vec<(u32, u32)>> {
-    let from_us = window.from.as_micros();
-    let mut find = transaction.prepare_cached(
-        "SELECT 1 FROM heat_window WHERE from_us = ?1 AND floor = ?2 AND closed = 0
-         AND cell_m = ?3 AND columns = ?4 AND rows = ?5",
-    )?;
-    let shape = params![from_us, floor, window.cell_m, window.columns, window.rows];
-    if find.query_row(shape, |_| Ok(())).optional()?.is_none() {
-        let mut clear = transaction.prepare_cached("DELETE FROM heat_cell WHERE from_us = ?1 AND floor = ?2")?;
-        clear.execute([from_us, floor])?;
-        return Ok(Vec::new());
+/// What an earlier run stored of a window that never closed, if its cells are those of this run. Windows before it
+/// will not change any more: their hour and day are summed, should an earlier run have ended before it could.
+fn take_up(transaction: &Transaction<'_>, window: &HeatWindow, floor: i64) -> rusqlite::Result<Vec<(u32, u64)>> {
+    if let Some(from_us) = heat::before(transaction, floor, window.from.as_micros())? {
+        heat::roll_up(transaction, floor, from_us)?;
     }
-    let mut cells =
-        transaction.prepare_cached("SELECT cell, person_s FROM heat_cell WHERE from_us = ?1 AND floor = ?2")?;
-    cells.query_map([from_us, floor], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    let unfinished = heat::unfinished(transaction, floor, window.from.as_micros())?;
+    Ok(unfinished
+        .filter(|earlier| earlier.has_cells_of(&stored(window)))
+        .map_or_else(Vec::new, |earlier| earlier.cells))
 }
 
-fn store_window(transaction: &Transaction<'_>, window: &HeatWindow, floor: i64) -> rusqlite::Result<()> {
-    let mut upsert =
-        transaction.prepare_cached("INSERT OR REPLACE INTO heat_window VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
-    let (from_us, to_us) = (window.from.as_micros(), window.to.as_micros());
-    let row = params![from_us, floor, to_us, window.closed, window.cell_m, window.columns, window.rows];
-    upsert.execute(row).map(drop)
-}
-
-fn store_cells(
-    transaction: &Transaction<'_>,
-    window: &HeatWindow,
-    floor: i64,
-    earlier: &[(u32, u32)],
-) -> rusqlite::Result<()> {
-    let mut upsert = transaction.prepare_cached("INSERT OR REPLACE INTO heat_cell VALUES (?1, ?2, ?3, ?4)")?;
-    let earlier: HashMap<u32, u32> = earlier.iter().copied().collect();
-    for &(cell, person_s) in &window.cells {
-        let person_s = person_s.saturating_add(earlier.get(&cell).copied().unwrap_or(0));
-        upsert.execute(params![window.from.as_micros(), floor, cell, person_s])?;
+fn stored(window: &HeatWindow) -> StoredHeat {
+    StoredHeat {
+        from_us: window.from.as_micros(),
+        to_us: window.to.as_micros(),
+        closed: window.closed,
+        cell_m: window.cell_m,
+        columns: window.columns,
+        rows: window.rows,
+        cells: window.cells.iter().map(|(cell, person_s)| (*cell, u64::from(*person_s))).collect(),
     }
-    Ok(())
 }
 
-/// Drops roll-ups that ended before `before_us`.
+/// Drops roll-ups that are no longer kept: minutes that ended before `before_us`, and heat by its own times.
 ///
 /// # Errors
 /// Whatever SQLite says.
-pub fn prune(transaction: &Transaction<'_>, before_us: i64) -> rusqlite::Result<()> {
+pub fn prune(transaction: &Transaction<'_>, before_us: i64, now_us: i64) -> rusqlite::Result<()> {
     transaction.execute("DELETE FROM people_minute WHERE minute_us < ?1", [before_us])?;
     transaction.execute("DELETE FROM queue_minute WHERE minute_us < ?1", [before_us])?;
-    transaction.execute("DELETE FROM heat_window WHERE from_us < ?1", [before_us])?;
-    transaction.execute("DELETE FROM heat_cell WHERE from_us < ?1", [before_us]).map(drop)
+    heat::prune(transaction, now_us)
 }
 
 #[cfg(test)]

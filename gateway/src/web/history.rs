@@ -5,12 +5,13 @@
 
 use super::reply::{self, Refusal};
 use super::{App, Shared};
-use crate::store::query::{self, QueueMinute, StoredHeat};
+use crate::export::heat::{self as export, Format};
+use crate::store::query::{self, QueueMinute};
 use crate::store::{StoreError, open_reader};
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -62,6 +63,8 @@ pub(super) struct HeatRange {
     from_us: Option<i64>,
     to_us: Option<i64>,
     resolution_us: Option<i64>,
+    #[serde(default)]
+    format: Format,
 }
 
 /// Heat windows of a floor, oldest first.
@@ -70,7 +73,7 @@ pub(super) async fn heat(
     range: Result<Query<HeatRange>, QueryRejection>,
     request: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let Query(HeatRange { floor, from_us, to_us, resolution_us }) = range?;
+    let Query(HeatRange { floor, from_us, to_us, resolution_us, format }) = range?;
     let known: Vec<&str> = shared.state.venue.floors.iter().map(|floor| floor.name.as_str()).collect();
     let floor = floor.unwrap_or_else(|| known[0].to_owned());
     if !known.contains(&floor.as_str()) {
@@ -78,9 +81,14 @@ pub(super) async fn heat(
     }
     let (from_us, to_us) = checked(&shared, from_us, to_us)?;
     let asked = floor.clone();
+    if format != Format::Json {
+        let exported =
+            read(&shared, move |connection| export::heat(connection, &asked, (from_us, to_us), resolution_us, format));
+        return Ok(([(header::CONTENT_TYPE, format.media_type())], exported.await?).into_response());
+    }
     let windows =
         read(&shared, move |connection| query::heat(connection, &asked, from_us, to_us, resolution_us)).await?;
-    let windows: Vec<Value> = windows.iter().map(window_json).collect();
+    let windows: Vec<Value> = windows.iter().map(export::window_json).collect();
     Ok(reply::value(&request, &json!({"floor": floor, "from_us": from_us, "to_us": to_us, "windows": windows})))
 }
 
@@ -128,13 +136,6 @@ pub(super) async fn read<T: Send + 'static>(
         Ok::<T, StoreError>(answer)
     });
     Ok(answer.await.map_err(|_| Refusal::busy("the gateway is stopping"))??)
-}
-
-fn window_json(window: &StoredHeat) -> Value {
-    json!({
-        "from_us": window.from_us, "to_us": window.to_us, "closed": window.closed, "cell_m": window.cell_m,
-        "columns": window.columns, "rows": window.rows, "cells": window.cells,
-    })
 }
 
 fn minute_json(minute: &QueueMinute) -> Value {

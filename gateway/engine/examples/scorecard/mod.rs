@@ -12,6 +12,7 @@ pub mod herd;
 pub mod known;
 pub mod lessons;
 pub mod line;
+pub mod movements;
 pub mod random;
 pub mod scores;
 pub mod watch;

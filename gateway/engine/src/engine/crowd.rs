@@ -14,6 +14,9 @@ use crate::people::{self, Crowd, Devices, Located};
 use crate::time::Timestamp;
 use crate::venue::{QueueId, ReceiverId};
 
+/// 95 % quantile of the normal distribution.
+const NORMAL_95: f64 = 1.645;
+
 /// A followed device marks the cells it is in with at least this probability.
 const SEEN_MIN: f32 = 0.01;
 
@@ -25,6 +28,9 @@ impl Engine {
         self.heat.open(at);
         self.warm(at, &devices);
         self.heat.pass(at, people.first().map_or(0.0, |venue| venue.people));
+        let doubt =
+            people.first().map_or(0.0, |venue| (venue.high - venue.low) / (2.0 * NORMAL_95 * venue.people.max(1.0)));
+        self.flow.note(doubt, people.iter().filter_map(|people| Some((people.zone?, people.people))));
         outputs.extend(people.into_iter().map(Output::People));
     }
 

@@ -49,6 +49,9 @@ impl Engine {
             if zone != zone_before {
                 self.change_zone(key, zone, at, outputs);
             }
+            if self.devices.get(key).is_some_and(|device| device.counted) {
+                self.flow.see(key, at, zone, &fix.zones);
+            }
             outputs.push(Output::Fix(fix));
         }
         self.next_fixes = (!self.followed.is_empty()).then(|| due + self.settings.fix_every);

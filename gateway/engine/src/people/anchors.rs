@@ -42,7 +42,7 @@ const NORMAL_95: f64 = 1.645;
 const CONSISTENT_MAX: f64 = 1.05;
 
 /// One in so many counts' worth is believed of ordinary spread before counts show otherwise.
-const SPREAD_PRIOR: f64 = 10.0;
+const SPREAD_PRIOR: f64 = 25.0;
 
 /// Counts vary at most so many times as much as independent people do: groups of a family or a team.
 const SPREAD_MAX: f64 = 4.0;
