@@ -13,6 +13,10 @@ use std::fmt::Write;
 const TOLERANCE_SHARE: f64 = 0.03;
 const TOLERANCE: f64 = 0.005;
 
+/// A bar inside a cell, as Markdown writes it, and what stands for it while cells are parted.
+const ESCAPED_BAR: &str = "\\|";
+const HIDDEN_BAR: &str = "\u{1}";
+
 /// Width of the printed columns right of the metric: ours, baseline, floor, goal, with a space before each.
 const OURS: std::ops::Range<usize> = 0..9;
 const BASELINE: std::ops::Range<usize> = 9..18;
@@ -132,6 +136,7 @@ pub fn markdown(sections: &[Section]) -> String {
         );
         for row in &section.rows {
             let Row { metric, ours, baseline, floor, goal } = row;
+            let metric = metric.replace('|', ESCAPED_BAR);
             let verdict = match row.met() {
                 Some(true) => "met",
                 Some(false) => "**missed**",
@@ -155,12 +160,14 @@ pub fn read_markdown(text: &str) -> Result<Vec<Section>> {
         }
         let is_row = line.starts_with("| ") && !line.starts_with("| metric ");
         if let Some(section) = sections.last_mut().filter(|_| is_row) {
+            let line = line.replace(ESCAPED_BAR, HIDDEN_BAR);
             let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
             let [metric, ours, baseline, floor, goal, ..] = cells[..] else {
                 anyhow::bail!("no row of the table: {line}");
             };
             let ours = ours.parse().with_context(|| format!("no figure in: {line}"))?;
-            let [metric, baseline, floor, goal] = [metric, baseline, floor, goal].map(str::to_owned);
+            let [metric, baseline, floor, goal] =
+                [metric, baseline, floor, goal].map(|cell| cell.replace(HIDDEN_BAR, "|"));
             section.rows.push(Row { metric, ours, baseline, floor, goal });
         }
     }
@@ -190,7 +197,7 @@ mod tests {
 Rush with a profile that is off by 20 %
 metric                                                               ours baseline    floor         goal
 length MARE (Q >= 10), p 0.1                                        0.259    0.371              <= 0.300 met
-now RMSE                                                            0.037    0.254                       
+now RMSE, |N(0, 30 s)|                                              0.037    0.254                       
 settled bias                                                        0.002    0.249            -0.01-0.01 met
 a metric so long that it pushes all that follows to the right of its column    0.942                       >= 0.960 MISSED
 Cost
