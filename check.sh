@@ -109,8 +109,8 @@ tests() {
 # Every parser of bytes from outside, on broken inputs: 200 000 each unless told. A finding prints its input.
 fuzz() {
     local executions=${FUZZ_EXECUTIONS:-200000} seed=${FUZZ_SEED:-1}
-    step "fuzz engine" cargo run --release -p venue-engine --example fuzz -- all "$executions" "$seed"
-    step "fuzz gateway" cargo run --release -p venue-gateway --example fuzz -- all "$executions" "$seed"
+    step "fuzz engine" cargo run --release -p venue-engine --example fuzz_engine -- all "$executions" "$seed"
+    step "fuzz gateway" cargo run --release -p venue-gateway --example fuzz_gateway -- all "$executions" "$seed"
 }
 
 accuracy() {

@@ -16,12 +16,11 @@ const SHARE: f64 = 0.5;
 /// Any seed will do: the bar holds for each.
 const SEED: u64 = 7;
 
-/// Mean error over mean length. The baseline does not count anybody for 15 s, who may be passing by, and
-/// sees people leave some seconds late; these crowds come and go within 60 to 100 s, so the delay is most
-/// of the error (measured: 0.5 to 1.0).
-const ERROR_SHARE_MAX: f64 = 1.05;
-/// Longest queue told over longest counted (measured: 0.58 to 1.25).
-const PEAK_RANGE: std::ops::RangeInclusive<f64> = 0.5..=1.45;
+/// Mean error over mean length (measured: 0.29 to 0.48; probes over penetration by the strongest receiver had 0.5
+/// to 1.0, and told people up to 20 in a hall where nobody queued).
+const ERROR_SHARE_MAX: f64 = 0.55;
+/// Longest queue told over longest counted (measured: 0.75 to 1.5).
+const PEAK_RANGE: std::ops::RangeInclusive<f64> = 0.65..=1.65;
 
 /// Queue lengths of one experiment.
 #[derive(Debug)]

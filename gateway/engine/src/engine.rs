@@ -32,6 +32,7 @@ use std::sync::Arc;
 
 mod crowd;
 mod fixes;
+mod memory;
 mod offers;
 mod queueing;
 
@@ -224,6 +225,7 @@ impl Engine {
     fn end_heat_window(&mut self, at: Timestamp, outputs: &mut Vec<Output>) {
         outputs.extend(self.heat.windows(at, true).into_iter().map(Output::Heat));
         self.heat.close();
+        self.tell_memory(at, outputs);
     }
 
     fn end_movement_window(&mut self, at: Timestamp, outputs: &mut Vec<Output>) {

@@ -72,7 +72,7 @@ fn killed(folder: &Path, after: Duration) -> Vec<String> {
         .spawn()
         .expect("starts");
     let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-    let (first_word, heard) = std::sync::mpsc::channel::<()>();
+    let (first_word, heard) = std::sync::mpsc::sync_channel::<()>(1);
     let killer = std::thread::spawn(move || {
         heard.recv().expect("it speaks");
         let moment = Instant::now() + after;
@@ -86,7 +86,7 @@ fn killed(folder: &Path, after: Duration) -> Vec<String> {
     for line in lines.map_while(Result::ok) {
         said.push(line);
         // The killer may have ended already.
-        let _ = first_word.send(());
+        let _ = first_word.try_send(());
     }
     killer.join().expect("killed");
     said

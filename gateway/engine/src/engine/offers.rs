@@ -18,6 +18,7 @@ impl Engine {
 
     /// Goes on where the ledger says the last run ended. Call it before the first event.
     pub fn restore_offers(&mut self, restored: Restored) {
+        self.restore_memory(&restored.learned);
         self.offers.restore(restored);
     }
 

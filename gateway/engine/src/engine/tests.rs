@@ -200,3 +200,22 @@ fn forgetting_removes_the_device_at_once() {
     engine.handle(Event::Forget { at: at(10_000), who: "ann".into() }, &mut outputs);
     assert_eq!(engine.devices_alive(), 0);
 }
+
+#[test]
+fn what_was_learned_comes_back_and_broken_rows_do_nothing() {
+    let settings = || Settings { group_min: 1, ..Settings::default() };
+    let mut engine = engine(settings());
+    let mut told = Vec::new();
+    let slots: Vec<f64> = (0..2 * crate::arrivals::SLOTS).map(|number| number as f64).collect();
+    let bytes: Vec<u8> = slots.iter().flat_map(|number| number.to_le_bytes()).collect();
+    let broken = vec![("@arrivals/bar".into(), vec![1, 2, 3]), ("@counts".into(), vec![0; 8])];
+    engine.restore_memory(&broken);
+    engine.restore_memory(&[("@arrivals/bar".into(), bytes.clone()), ("@arrivals/gone".into(), bytes.clone())]);
+    engine.tell_memory(at(0), &mut told);
+    let kept = told.iter().find_map(|output| match output {
+        Output::Learned(learned) if &*learned.name == "@arrivals/bar" => Some(learned.bytes.to_vec()),
+        _ => None,
+    });
+    assert_eq!(kept, Some(bytes));
+    assert_eq!(told.len(), 2, "one queue, and the counts");
+}

@@ -98,7 +98,7 @@ pub struct Outcome {
 pub struct Learned {
     /// When.
     pub at: Timestamp,
-    /// The campaign it is about; empty for what is common to all.
+    /// The campaign it is about; empty for what is common to all; with `@` what is not about offers.
     pub name: Arc<str>,
     /// To be given back as it is.
     pub bytes: Arc<[u8]>,

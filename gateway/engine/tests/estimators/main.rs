@@ -4,6 +4,8 @@
 //! Python with `obp`. Out: a failure where an estimate differs by more than a millionth. Where the data or the
 //! package is missing it says so and compares nothing: set `VENUE_DATA` and `VENUE_PYTHON`.
 
+#![allow(clippy::disallowed_methods, reason = "a test is told where Python and the data are by its environment")]
+
 use flate2::read::GzDecoder;
 use std::io::Read as _;
 use std::path::PathBuf;

@@ -4,7 +4,7 @@
 //! In: `[TARGET|all] [EXECUTIONS] [SEED]`. Out: a line a target, and exit code 1 where one panicked or told
 //! something that cannot be.
 
-#[path = "../engine/examples/fuzz/mutation.rs"]
+#[path = "../engine/examples/fuzz_engine/mutation.rs"]
 mod mutation;
 
 use mutation::{Target, of_hex, of_text};
