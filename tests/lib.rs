@@ -13,6 +13,7 @@ pub mod demo;
 pub mod dice;
 pub mod peers;
 pub mod programs;
+pub mod queueing;
 pub mod recording;
 pub mod scan;
 pub mod scorecard;

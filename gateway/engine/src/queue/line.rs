@@ -310,3 +310,59 @@ fn count_of(probes: f64, penetration: f64, penetration_cv: f64) -> Pmf {
     let Gamma { shape, .. } = Gamma::of_moments(mean, variance - mean);
     Pmf::negative_binomial(mean, shape)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::venue::FloorId;
+    use proptest::prelude::*;
+
+    fn queue() -> Queue {
+        let (area, counter) = (vec![[0.0, 0.0]; 3], vec![[0.0, 1.0]; 3]);
+        Queue { name: "bar".into(), floor: FloorId(0), area, counter, servers: 2, wait_limit_s: 300.0 }
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(1_763_700_000_000_000 + seconds * 1_000_000)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Whatever probes and tills seem to do, in any order of telling, the state stays a state.
+        #[test]
+        fn every_state_is_finite(
+            steps in prop::collection::vec((0u8..8, 0u64..12, 0i64..20, 0i64..120), 1..400),
+            penetration in 0.02f64..1.0,
+        ) {
+            let mut line = Line::new(&queue(), penetration, 0.1);
+            let mut now = 0;
+            let mut joined = [0; 12];
+            for (what, key, passed, back) in steps {
+                now += passed;
+                let place = key as usize;
+                let (key, earlier) = (DeviceKey(key), at(now - back.min(now)));
+                match what {
+                    0 | 1 => {
+                        joined[place] = now - back.min(now);
+                        line.joined(earlier, key);
+                    }
+                    2 | 3 => drop(line.left(at(joined[place]), at(now.max(joined[place])), key)),
+                    4 => line.beside(earlier, key),
+                    5 => line.lost(earlier, key),
+                    6 => line.sold(at(now), (back % 5) as u32),
+                    _ => line.head_count((back % 9) as u32),
+                }
+                line.counted((back % 17) as f64 / 2.0);
+                let state = line.report(QueueId(0), at(now), penetration, 0.1);
+                let told = [Some(state.length), state.wait_s, state.arrivals_per_min, state.served_per_min];
+                let chances = [state.p_wait_over_limit, state.p_wait_over_limit_15min];
+                for value in told.into_iter().chain(chances) {
+                    prop_assert!(value.is_some_and(|value| value.is_finite() && value >= 0.0), "{state:?}");
+                }
+                prop_assert!(state.length_low <= state.length && state.length <= state.length_high + 1.0, "{state:?}");
+                prop_assert!(chances.iter().flatten().all(|chance| *chance <= 1.0), "{state:?}");
+            }
+        }
+    }
+}

@@ -47,7 +47,8 @@ impl Throughput {
     /// `served` probes left meanwhile.
     pub fn pass(&mut self, minutes: f64, till_minutes: f64, served: f64, penetration: f64) {
         let kept = (-minutes / FORGET_MIN).exp();
-        self.seen.shape = self.seen.shape * kept + served;
+        // A probe that had not left after all is taken back, perhaps after it was counted.
+        self.seen.shape = (self.seen.shape * kept + served).max(0.0);
         self.seen.exposure = self.seen.exposure * kept + till_minutes * penetration;
         let kept = (-minutes / ARRIVALS_MIN).exp();
         self.joined *= kept;
