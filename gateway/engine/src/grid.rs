@@ -12,6 +12,8 @@
 //! and Fox, "Probabilistic Robotics", 2005, chapter 8; fading: Kulhavý and Zarrop, "On a general concept of
 //! forgetting", 1993; what came after: fixed-lag smoothing, Särkkä, "Bayesian Filtering and Smoothing", 2013).
 
+mod exponents;
+mod hearing;
 mod lessons;
 mod likelihood;
 mod motion;
@@ -29,6 +31,8 @@ use crate::radio_map::law::Law;
 use crate::radio_map::{Learned, RadioMap};
 use crate::time::{Duration, Timestamp};
 use crate::venue::{Queue, Venue};
+use exponents::Exponents;
+use hearing::Hearing;
 use likelihood::Likelihood;
 use posterior::Told;
 use powers::{exp2, log2};
@@ -67,7 +71,7 @@ const SOW: f32 = 1e-3;
 const SOW_CELLS: usize = 512;
 
 /// Share of a belief that fades in a second where the map's doubt is much larger than the fading of adverts.
-const FADE: f32 = 0.65;
+const FADE: f32 = 0.55;
 
 /// How much less than its due a window counts where the map's doubt is much larger than the fading of adverts:
 /// shadowing is the same in the next (methods: tempered likelihood).
@@ -101,6 +105,8 @@ pub struct Grid {
     likelihood: Likelihood,
     prior: Prior,
     law: Law,
+    hearing: Hearing,
+    exponents: Exponents,
     taught_at: Timestamp,
     work: Work,
 }
@@ -200,7 +206,8 @@ impl Grid {
         let prior = Prior::new(venue, &map, &likelihood);
         let law = Law::new(&map);
         let work = Work { place: vec![NOWHERE; map.cells().len()], ..Work::default() };
-        Self { map, likelihood, prior, law, taught_at: Timestamp::MIN, work }
+        let (hearing, exponents) = (Hearing::new(venue.receivers.len()), Exponents::new());
+        Self { map, likelihood, prior, law, hearing, exponents, taught_at: Timestamp::MIN, work }
     }
 
     /// The map in use.
@@ -234,9 +241,16 @@ impl Grid {
             }
         }
         while let Some(window) = belief.waiting.pop_front_if(|first| first.end() + HINDSIGHT <= now) {
+            if let Some(next) = belief.waiting.front() {
+                self.hearing.learn(&window, next);
+            }
             self.update(belief, &window);
             self.look_back(belief);
-            if belief.updates.is_multiple_of(lessons::LEARN_EVERY) && !self.map.is_learned() {
+            if self.map.is_learned() {
+                continue;
+            }
+            self.exponents.judge(&window, &self.map, &self.likelihood, &self.hearing, &self.prior.by_cell);
+            if belief.updates.is_multiple_of(lessons::LEARN_EVERY) {
                 self.learn(belief, &window);
             }
         }
@@ -320,7 +334,7 @@ impl Grid {
     fn weights(&mut self, cells: &[u16], window: &Window) {
         let temper = 1.0 - TEMPER * self.lasting_share();
         let weights = &mut self.work.log_likelihood;
-        self.likelihood.of_window(cells, window, &self.map, weights);
+        self.likelihood.of_window(cells, window, &self.map, &self.hearing, weights);
         let weights = weights.as_flattened_mut();
         let best = weights.iter().fold(f32::MIN, |best, value| best.max(*value));
         weights.iter_mut().for_each(|value| *value = exp2(temper * (*value - best)));

@@ -97,6 +97,7 @@ pub struct RadioMap {
     cells: Cells,
     assumptions: Assumptions,
     exponent: f64,
+    exponent_spread: f64,
     /// When each receiver last heard anybody.
     heard_at: Vec<Timestamp>,
     /// How much stronger than assumed each receiver hears, and its variance, dB and dB².
@@ -129,6 +130,7 @@ impl RadioMap {
             heard_at: vec![Timestamp::MIN; venue.receivers.len()],
             gains: vec![(0.0, assumptions.gain_db.powi(2)); venue.receivers.len()],
             exponent: assumptions.path_loss_exponent,
+            exponent_spread: assumptions.exponent_spread,
             distance_db: Vec::with_capacity(entries),
             obstacle_db: Vec::with_capacity(entries),
             corrections_db: Vec::new(),
@@ -213,6 +215,11 @@ impl RadioMap {
         self.corrections_db.get(entry).map_or(0.0, |(correction_db, _)| f64::from(*correction_db))
     }
 
+    /// Replaces the path loss exponent; levels follow with the next gains. It is not believed less sure than assumed.
+    pub fn set_exponent(&mut self, exponent: f64, spread: f64) {
+        (self.exponent, self.exponent_spread) = (exponent, spread.min(self.assumptions.exponent_spread));
+    }
+
     /// Replaces receivers' gains, each with its variance (dB, dB²).
     pub fn set_gains(&mut self, gains: &[(f64, f64)]) {
         let known = self.gains.len();
@@ -260,7 +267,7 @@ impl RadioMap {
     /// Computes levels and spreads from their parts.
     fn rebuild(&mut self) {
         let (exponent, cells) = (self.exponent as f32, self.cells.len());
-        let exponent_variance = self.assumptions.exponent_spread.powi(2) as f32;
+        let exponent_variance = self.exponent_spread.powi(2) as f32;
         let mut doubt = 0.0;
         for entry in 0..self.level.len() {
             let (gain_db, gain_variance) = self.gains[entry / cells];

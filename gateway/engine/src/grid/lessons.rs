@@ -1,7 +1,7 @@
-//! What devices teach the receivers about their gains.
+//! What devices teach about the receivers' gains and the venue's path loss.
 //!
 //! In: beliefs in hindsight with the windows they were heard in, and moments at which somebody's place is known, as at
-//! a till. Out: gains, set anew every ten seconds. It refuses to teach a map that labelled places taught better.
+//! a till. Out: gains and the path loss exponent, set anew every ten seconds. It refuses to teach a map that labelled places taught better.
 
 use super::window::{Heard, Window};
 use super::{Belief, Grid, Mass, OFFSET_STEP_DB, OFFSETS, total};
@@ -22,6 +22,9 @@ const TEACH_EVERY: Duration = Duration::from_secs(10);
 
 /// Lessons count half after this many seconds: what an evening changes in a hall.
 const LESSON_HALF_LIFE_S: f64 = 3_600.0;
+
+/// An exponent is never known better than this, standard deviation: one does not hold for a whole venue.
+const EXPONENT_SPREAD_MIN: f64 = 0.45;
 
 impl Grid {
     /// Lets a device whose place is known now teach those that hear it. What it says where it is counts for more than
@@ -54,6 +57,9 @@ impl Grid {
         }
         self.law.fade(0.5f64.powf(passed.as_secs_f64() / LESSON_HALF_LIFE_S));
         self.taught_at = at;
+        let assumptions = self.map.assumptions();
+        let (exponent, spread) = self.exponents.estimate(assumptions.path_loss_exponent, assumptions.exponent_spread);
+        self.map.set_exponent(exponent, spread.max(EXPONENT_SPREAD_MIN));
         self.map.set_gains(&self.law.gains(self.map.assumptions(), self.map.exponent()));
     }
 }

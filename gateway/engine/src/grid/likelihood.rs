@@ -2,8 +2,10 @@
 //!
 //! In: a window and the map. Out: a log-likelihood (to base 2) per cell and offset, from tables of differences
 //! in half decibels, so that no logarithm or square is taken while working. Large differences count no more
-//! than medium ones: a body or a reflection may cause any. Silence of a receiver that hears others counts too.
+//! than medium ones: a body or a reflection may cause any. Adverts that a receiver missed count too: at the edge
+//! of hearing only the strong ones come through, and by their levels alone the sender would seem near.
 
+use super::hearing::{HEARING_CLASSES, Hearing};
 use super::window::{Heard, Window};
 use super::{OFFSET_STEP_DB, OFFSETS};
 use crate::radio_map::{Assumptions, RadioMap, SPREAD_CLASSES, STEPS_PER_DB};
@@ -26,28 +28,32 @@ const OFFSET_STEP: i32 = (OFFSET_STEP_DB * STEPS_PER_DB) as i32;
 /// Squared differences beyond three standard deviations count as three (methods: robust clip).
 const SQUARE_MAX: f32 = 9.0;
 
-/// Level at which every second advert is lost, dBm (usual sensitivity of the receivers' chips), and how fast
-/// that changes with level, dB.
-const HALF_HEARD_DBM: f32 = -95.0;
-const HEARING_WIDTH_DB: f32 = 3.0;
+/// Level at which every second advert is lost, dBm (usual sensitivity of the receivers' chips, less a bad
+/// antenna), and how fast that changes with level, dB: fading and the map's doubt widen it.
+const HALF_HEARD_DBM: f32 = -92.0;
+const HEARING_WIDTH_DB: f32 = 5.0;
 
-/// Adverts lost however near, by collisions and gaps in scanning; a receiver that scans one channel at a time loses
-/// most. Where few are lost, silence tells hardly less for it (zones right in simulated halls: no change from 0.3 to
-/// 0.6); where 70 % are, 0.3 costs 6 points of them.
-const LOST: f32 = 0.6;
+/// Missed adverts a receiver is blamed for in one window, at most: after these it is more likely out of order.
+const MISSED_MAX: u8 = 3;
 
-/// Adverts a silent receiver is blamed for in one window, at most: after these it is more likely out of order.
-const SENT_MAX: u8 = 3;
+/// Distance at which another exponent changes no level, decades times ten: 5 m, where most levels come from.
+const PIVOT_DB: f32 = 7.0;
+
+/// Class of spread of places beside what the exponent explains: 5 dB, shadowing and receivers' gains.
+const PLACE_SPREAD: usize = 4;
 
 type Table = [f32; ENTRIES];
+
+/// One value for each transmitter offset.
+pub(crate) type Offset = [f32; OFFSETS];
 
 /// Tables of log-likelihoods.
 #[derive(Debug)]
 pub(crate) struct Likelihood {
     /// By class of spread and class of counts.
     differences: Vec<Table>,
-    /// Of one advert not being heard, by level.
-    silence: Table,
+    /// Of one advert not being heard, by class of hearing and by level.
+    silence: [Table; HEARING_CLASSES],
     offsets: Offsets,
 }
 
@@ -58,7 +64,7 @@ impl Likelihood {
         let fading_db = assumptions.fading_db;
         Self {
             differences: pairs.map(|(spread_db, count)| of_differences(spread_db, fading_db, count)).collect(),
-            silence: of_silence(),
+            silence: std::array::from_fn(|class| of_silence(Hearing::share_of(class))),
             offsets: Offsets::new(assumptions.transmit_db),
         }
     }
@@ -68,43 +74,79 @@ impl Likelihood {
     }
 
     /// Fills in the log-likelihood of a window, cell by cell.
-    pub(crate) fn of_window(&self, cells: &[u16], window: &Window, map: &RadioMap, out: &mut Vec<[f32; OFFSETS]>) {
+    pub(crate) fn of_window(
+        &self,
+        cells: &[u16],
+        window: &Window,
+        map: &RadioMap,
+        hearing: &Hearing,
+        out: &mut Vec<Offset>,
+    ) {
         out.clear();
         out.resize(cells.len(), [0.0; OFFSETS]);
-        for heard in window.heard() {
-            self.add_heard(cells, map, heard, out);
-        }
         for receiver in map.receivers() {
-            if !window.has(receiver) && map.listening(receiver, window.end()) {
-                self.add_silence(cells, map.levels(receiver), window, out);
+            let (levels, heard) = (map.levels(receiver), window.of(receiver));
+            if let Some(heard) = heard {
+                let spreads = map.spreads(receiver);
+                for (cell, out) in cells.iter().zip(out.iter_mut()) {
+                    let cell = usize::from(*cell);
+                    self.add_heard(usize::from(spreads[cell]), levels[cell], heard, out);
+                }
+            }
+            let missed = window.sent() - heard.map_or(0, |heard| heard.count);
+            if missed > 0 && map.listening(receiver, window.end()) {
+                let table = &self.silence[hearing.class(receiver)];
+                cells.iter().zip(out.iter_mut()).for_each(|(cell, out)| {
+                    add_missed(table, levels[usize::from(*cell)], missed, out);
+                });
             }
         }
     }
 
-    fn add_heard(&self, cells: &[u16], map: &RadioMap, heard: &Heard, out: &mut [[f32; OFFSETS]]) {
+    /// Log-likelihoods of a window's sender in one cell, were the path loss exponent higher by so much: levels
+    /// stay at `PIVOT_DB` of distance. Places are off by as much as an exponent does not explain.
+    pub(crate) fn at_exponent(
+        &self,
+        cell: u16,
+        window: &Window,
+        map: &RadioMap,
+        hearing: &Hearing,
+        more: f32,
+    ) -> Offset {
+        let (mut out, cell) = ([0.0; OFFSETS], usize::from(cell));
+        for receiver in map.receivers() {
+            let change_db = more * (PIVOT_DB - map.distances_db(receiver)[cell]);
+            let level = map.levels(receiver)[cell] + (change_db * STEPS_PER_DB).round() as i16;
+            let heard = window.of(receiver);
+            if let Some(heard) = heard {
+                self.add_heard(PLACE_SPREAD, level, heard, &mut out);
+            }
+            let missed = window.sent() - heard.map_or(0, |heard| heard.count);
+            if missed > 0 && map.listening(receiver, window.end()) {
+                add_missed(&self.silence[hearing.class(receiver)], level, missed, &mut out);
+            }
+        }
+        out
+    }
+
+    fn add_heard(&self, spread: usize, level: i16, heard: &Heard, out: &mut Offset) {
         let observed = (heard.mean_dbm() * STEPS_PER_DB).round() as i32 + NO_DIFFERENCE - lowest_offset();
         let count = COUNTS.iter().rposition(|count| *count <= heard.count).unwrap_or(0);
-        let (levels, spreads) = (map.levels(heard.receiver), map.spreads(heard.receiver));
-        for (cell, out) in cells.iter().zip(out) {
-            let cell = usize::from(*cell);
-            let table = &self.differences[usize::from(spreads[cell]) * COUNTS.len() + count];
-            let mut difference = observed - i32::from(levels[cell]);
-            for value in out {
-                *value += table[difference.clamp(0, ENTRIES as i32 - 1) as usize];
-                difference -= OFFSET_STEP;
-            }
+        let table = &self.differences[spread * COUNTS.len() + count];
+        let mut difference = observed - i32::from(level);
+        for value in out {
+            *value += table[difference.clamp(0, ENTRIES as i32 - 1) as usize];
+            difference -= OFFSET_STEP;
         }
     }
+}
 
-    fn add_silence(&self, cells: &[u16], levels: &[i16], window: &Window, out: &mut [[f32; OFFSETS]]) {
-        let sent = f32::from(window.sent().min(SENT_MAX));
-        for (cell, out) in cells.iter().zip(out) {
-            let mut entry = i32::from(levels[usize::from(*cell)]) + lowest_offset() - WEAKEST;
-            for value in out {
-                *value += sent * self.silence[entry.clamp(0, ENTRIES as i32 - 1) as usize];
-                entry += OFFSET_STEP;
-            }
-        }
+fn add_missed(table: &Table, level: i16, missed: u8, out: &mut Offset) {
+    let missed = f32::from(missed.min(MISSED_MAX));
+    let mut entry = i32::from(level) + lowest_offset() - WEAKEST;
+    for value in out {
+        *value += missed * table[entry.clamp(0, ENTRIES as i32 - 1) as usize];
+        entry += OFFSET_STEP;
     }
 }
 
@@ -113,10 +155,11 @@ const fn lowest_offset() -> i32 {
     -((OFFSETS / 2) as i32) * OFFSET_STEP
 }
 
-fn of_silence() -> Table {
+/// Of a receiver that hears this share of strong adverts.
+fn of_silence(share: f32) -> Table {
     std::array::from_fn(|entry| {
         let level_dbm = (entry as i32 + WEAKEST) as f32 / STEPS_PER_DB;
-        let hears = (1.0 - LOST) / (1.0 + ((HALF_HEARD_DBM - level_dbm) / HEARING_WIDTH_DB).exp());
+        let hears = share / (1.0 + ((HALF_HEARD_DBM - level_dbm) / HEARING_WIDTH_DB).exp());
         (1.0 - hears).log2()
     })
 }
@@ -170,7 +213,7 @@ mod tests {
 
     #[test]
     fn silence_speaks_against_near_cells_only() {
-        let table = of_silence();
+        let table = of_silence(0.5);
         let at = |level_dbm: i32| table[(2 * level_dbm - WEAKEST) as usize];
         assert!(at(-60) < -0.7 && at(-110) > -0.05);
     }

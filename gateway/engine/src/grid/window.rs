@@ -83,9 +83,9 @@ impl Window {
         &self.heard
     }
 
-    /// Whether a receiver heard anything.
-    pub fn has(&self, receiver: ReceiverId) -> bool {
-        self.heard.iter().any(|heard| heard.receiver == receiver)
+    /// What a receiver heard, if anything.
+    pub fn of(&self, receiver: ReceiverId) -> Option<&Heard> {
+        self.heard.iter().find(|heard| heard.receiver == receiver)
     }
 
     /// Most adverts any receiver heard: how many were sent at least.
