@@ -210,6 +210,11 @@ impl Grid {
         Self { map, likelihood, prior, law, hearing, exponents, taught_at: Timestamp::MIN, work }
     }
 
+    /// How likely each cell is before a device is heard there.
+    pub fn prior(&self) -> impl Iterator<Item = (u16, f32)> {
+        (0u16..).zip(self.prior.by_cell.iter().copied())
+    }
+
     /// The map in use.
     pub fn map(&self) -> &RadioMap {
         &self.map

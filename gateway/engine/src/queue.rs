@@ -9,6 +9,7 @@
 pub mod balance;
 pub mod experts;
 pub mod line;
+pub mod mixture;
 pub mod presence;
 pub mod stand;
 pub mod throughput;
@@ -17,10 +18,11 @@ use crate::devices::Device;
 use crate::grid::{Belief, Grid};
 use crate::identity::{DeviceKey, Sighting};
 use crate::time::{Duration, Timestamp};
-use crate::venue::{QueueId, Venue};
+use crate::venue::{QUEUES_MAX, QueueId, Venue};
 use line::Line;
+use mixture::Mixture;
 use presence::{Change, Presence};
-use stand::Stands;
+use stand::{Shares, Stands};
 use std::collections::BTreeMap;
 
 /// Strangers' devices located at once: 11 kB each, 6 MB. Sixteen queues of thirty heard people; with more of
@@ -50,6 +52,8 @@ struct Probe {
     heard_at: Timestamp,
     /// Last near a queue.
     near_at: Timestamp,
+    /// Whether it was heard lately and is believed to be somewhere.
+    is_placed: bool,
     /// Whether its present stay counts in the line.
     in_line: bool,
 }
@@ -57,6 +61,9 @@ struct Probe {
 /// All queues of a venue.
 pub struct Queues {
     stands: Stands,
+    mixture: Mixture,
+    /// By probe in the order of keys, those heard lately: probabilities of all regions. Room to work in.
+    shares: Vec<f32>,
     lines: Vec<Line>,
     probes: BTreeMap<DeviceKey, Probe>,
     strangers: usize,
@@ -72,8 +79,14 @@ impl Queues {
     /// Empty queues.
     pub fn new(venue: &Venue, grid: &Grid, penetration: f64, penetration_cv: f64) -> Self {
         let line = |queue| Line::new(queue, penetration, penetration_cv);
+        let stands = Stands::new(venue, grid.map().cells());
+        let (mut believed, mut areas) = (Vec::new(), Vec::new());
+        stands.append_sums(grid.prior(), &mut believed);
+        stands.append_sums(grid.prior().map(|(cell, _)| (cell, 1.0)), &mut areas);
         Self {
-            stands: Stands::new(venue, grid.map().cells()),
+            stands,
+            mixture: Mixture::new(believed, areas),
+            shares: Vec::new(),
             lines: venue.queues.iter().map(line).collect(),
             probes: BTreeMap::new(),
             strangers: 0,
@@ -136,6 +149,7 @@ impl Queues {
             first_at: device.first_at,
             heard_at: sighting.at,
             near_at: sighting.at,
+            is_placed: false,
             in_line: false,
         };
         self.probes.insert(sighting.key, probe);
@@ -159,21 +173,28 @@ impl Queues {
         mut believed: impl FnMut(DeviceKey) -> Option<&'a Belief>,
     ) {
         let begun = self.begun.unwrap_or(at);
-        let mut counts = vec![0.0f32; self.lines.len()];
+        self.shares.clear();
         for (key, probe) in &mut self.probes {
-            if at.since(probe.heard_at) > LOST_AFTER {
-                continue;
-            }
-            let shares = match &mut probe.belief {
+            probe.is_placed = at.since(probe.heard_at) <= LOST_AFTER;
+            let belief = match &mut probe.belief {
+                _ if !probe.is_placed => continue,
                 Some(belief) => {
                     grid.advance(belief, at);
-                    self.stands.shares(belief)
+                    Some(&*belief)
                 }
-                None => match believed(*key) {
-                    Some(belief) => self.stands.shares(belief),
-                    None => continue,
-                },
+                None => believed(*key),
             };
+            probe.is_placed = belief.is_some_and(|belief| belief.cells().next().is_some());
+            if let Some(belief) = belief.filter(|_| probe.is_placed) {
+                self.stands.append_sums(belief.cells(), &mut self.shares);
+            }
+        }
+        self.mixture.settle(&mut self.shares);
+        let (mut counts, mut squares) = (vec![0.0f32; self.lines.len()], vec![0.0f32; self.lines.len()]);
+        let placed = self.probes.values_mut().filter(|probe| probe.is_placed);
+        for (probe, regions) in placed.zip(self.shares.chunks_exact(self.stands.regions())) {
+            let mut shares: Shares = [0.0; QUEUES_MAX];
+            shares[..counts.len()].copy_from_slice(&regions[..counts.len()]);
             for change in probe.presence.update(&shares, at).into_iter().flatten() {
                 if probe.change(&mut self.lines, change, begun)
                     && let Change::Left { queue, .. } = change
@@ -181,9 +202,12 @@ impl Queues {
                     self.served.push(queue);
                 }
             }
-            counts.iter_mut().enumerate().for_each(|(queue, count)| *count += probe.presence.counts(queue));
+            counts.iter_mut().zip(regions).for_each(|(count, share)| *count += share);
+            squares.iter_mut().zip(regions).for_each(|(square, share)| *square += share * share);
         }
-        self.lines.iter_mut().zip(counts).for_each(|(line, count)| line.counted(f64::from(count)));
+        for ((line, count), square) in self.lines.iter_mut().zip(counts).zip(squares) {
+            line.counted(f64::from(count), f64::from(square));
+        }
         self.drop_absent(at);
     }
 

@@ -47,6 +47,13 @@ const MISPLACED: f64 = 0.2;
 /// Half a person: the least a count is off.
 const VARIANCE_MIN: f64 = 0.25;
 
+/// How surely probes are seen at the queue, as their mean share weighted by itself: below the first, who comes and
+/// goes cannot be told from who stands beside, and only the count says anything; from the second it can.
+const SURE: (f64, f64) = (0.55, 0.85);
+
+/// Seconds over which that is judged.
+const SURE_OVER_S: f64 = 300.0;
+
 /// Sales told this often are single sales; told seldomer they are counts.
 const SALES_LIVE: Duration = Duration::from_secs(60);
 
@@ -89,6 +96,8 @@ pub struct Line {
     /// Probes at the queue now, as an expected number, and how many left since the last report.
     probes: f64,
     left: f64,
+    /// Means over time of the sums of shares and of their squares.
+    shares: (f64, f64),
     reported_at: Option<Timestamp>,
     refused: u64,
 }
@@ -119,6 +128,7 @@ impl Line {
             told: Told::default(),
             probes: 0.0,
             left: 0.0,
+            shares: (0.0, 0.0),
             reported_at: None,
             refused: 0,
         }
@@ -140,9 +150,18 @@ impl Line {
         self.balance.restore(profile)
     }
 
-    /// How many probes are at the queue now, as an expected number.
-    pub fn counted(&mut self, probes: f64) {
+    /// How many probes are at the queue now, as an expected number: the sum of their shares; and the sum of their
+    /// squares. Once a second.
+    pub fn counted(&mut self, probes: f64, squares: f64) {
         self.probes = probes;
+        self.shares.0 += (probes - self.shares.0) / SURE_OVER_S;
+        self.shares.1 += (squares - self.shares.1) / SURE_OVER_S;
+    }
+
+    /// How far joins and departures can be trusted, 0 to 1.
+    fn sureness(&self) -> f64 {
+        let (sum, squares) = self.shares;
+        ((squares / sum.max(f64::MIN_POSITIVE) - SURE.0) / (SURE.1 - SURE.0)).clamp(0.0, 1.0)
     }
 
     /// A probe joined.
@@ -234,7 +253,7 @@ impl Line {
         let (gap, count) = (self.filter.foreseen(at, &joins), count_of(self.probes, penetration, penetration_cv));
         let wait_min = |in_system: &Pmf| self.filter.service().wait(in_system).mean_min;
         self.experts.told(at, wait_min(&gap), wait_min(&count));
-        let weight = self.experts.gap_weight();
+        let weight = self.sureness() * self.experts.gap_weight();
         let mut both = Pmf::empty();
         both.add(weight, &gap, 0);
         both.add(1.0 - weight, &count, 0);
@@ -254,7 +273,8 @@ impl Line {
         let busy = f64::from(u8::from(is_busy));
         self.told.busy_min += busy * servers * minutes;
         self.told.all_min += servers * minutes;
-        self.throughput.pass(minutes, busy * servers * minutes, busy * left, penetration);
+        let trusted = busy * self.sureness();
+        self.throughput.pass(minutes, trusted * servers * minutes, trusted * left, penetration);
         self.filter.set_service(self.throughput.service(servers));
     }
 
@@ -353,7 +373,7 @@ mod tests {
                     6 => line.sold(at(now), (back % 5) as u32),
                     _ => line.head_count((back % 9) as u32),
                 }
-                line.counted((back % 17) as f64 / 2.0);
+                line.counted((back % 17) as f64 / 2.0, (back % 17) as f64 / 2.5);
                 let state = line.report(QueueId(0), at(now), penetration, 0.1);
                 let told = [Some(state.length), state.wait_s, state.arrivals_per_min, state.served_per_min];
                 let chances = [state.p_wait_over_limit, state.p_wait_over_limit_15min];

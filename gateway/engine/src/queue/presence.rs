@@ -1,20 +1,12 @@
 //! One probe at the queues: how surely it is there, when it joined which, and when it left.
 //!
-//! In: each second the probability of being at each queue. Out: how much of a probe to count at each queue now,
-//! and joins and departures, dated back to the first moment that pointed to them. It refuses to follow every
+//! In: each second the probability of being at each queue. Out: joins and departures, dated back to the first
+//! moment that pointed to them. It refuses to follow every
 //! flicker: a change must last for some seconds.
 
 use super::stand::Shares;
 use crate::time::{Duration, Timestamp};
 use crate::venue::{QUEUES_MAX, QueueId};
-
-/// Probabilities of one second are smoothed over so many: adverts come every second or two.
-const COUNTED_OVER_S: f32 = 2.0;
-
-/// Up to the first probability a probe does not count, from the second it counts wholly. Beliefs of somebody
-/// who stands near a queue lie about 0.1 to 0.3, of somebody in it above; counting in proportion instead would
-/// put a third of a hall into its queues.
-const COUNTED: (f32, f32) = (0.3, 0.55);
 
 /// For joins and departures probabilities are smoothed over so many seconds.
 const CHANGES_OVER_S: f32 = 4.0;
@@ -52,7 +44,6 @@ pub enum Change {
 /// Where a probe is, and what may be about to change.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Presence {
-    counted: [f32; QUEUES_MAX],
     smooth: [f32; QUEUES_MAX],
     here: Option<(QueueId, Timestamp)>,
     /// The queue it may have gone to (`None`: to no queue) and since when.
@@ -65,15 +56,10 @@ impl Presence {
         self.here
     }
 
-    /// How much of the probe counts at a queue, 0 to 1.
-    pub fn counts(&self, queue: usize) -> f32 {
-        ((self.counted[queue] - COUNTED.0) / (COUNTED.1 - COUNTED.0)).clamp(0.0, 1.0)
-    }
-
     /// Takes the probabilities of the next second into account; at most a departure and a join follow.
     pub fn update(&mut self, shares: &Shares, now: Timestamp) -> [Option<Change>; 2] {
-        smooth(&mut self.counted, shares, COUNTED_OVER_S);
-        smooth(&mut self.smooth, shares, CHANGES_OVER_S);
+        let weight = 1.0 - (-1.0 / CHANGES_OVER_S).exp();
+        self.smooth.iter_mut().zip(shares).for_each(|(value, share)| *value += weight * (share - *value));
         let place = self.place();
         if place == self.here.map(|(queue, _)| queue) {
             self.rival = None;
@@ -108,11 +94,6 @@ impl Presence {
     }
 }
 
-fn smooth(values: &mut [f32; QUEUES_MAX], shares: &Shares, over_s: f32) {
-    let weight = 1.0 - (-1.0 / over_s).exp();
-    values.iter_mut().zip(shares).for_each(|(value, share)| *value += weight * (share - *value));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,8 +102,8 @@ mod tests {
         Timestamp::from_micros(seconds * 1_000_000)
     }
 
-    /// Feeds probabilities of queue 0 second by second; what happened, and what counts at the end.
-    fn changes(shares: &[(i64, f32)]) -> (Vec<(char, i64)>, f32) {
+    /// Feeds probabilities of queue 0 second by second; what happened.
+    fn changes(shares: &[(i64, f32)]) -> Vec<(char, i64)> {
         let mut presence = Presence::default();
         let mut told = Vec::new();
         let mut second = 0;
@@ -139,25 +120,17 @@ mod tests {
                 second += 1;
             }
         }
-        (told, presence.counts(0))
+        told
     }
 
     #[test]
     fn joins_and_departures_are_dated_back() {
-        let (told, counts) = changes(&[(10, 0.1), (60, 0.9), (20, 0.1)]);
-        assert_eq!(told, [('j', 12), ('l', 76)]);
-        assert!(counts < 0.01);
+        assert_eq!(changes(&[(10, 0.1), (60, 0.9), (20, 0.1)]), [('j', 12), ('l', 76)]);
     }
 
     #[test]
     fn a_flicker_is_no_change() {
-        assert_eq!(changes(&[(10, 0.1), (3, 0.9), (10, 0.1)]).0, []);
-        assert_eq!(changes(&[(10, 0.9), (20, 0.4), (3, 0.1), (20, 0.4)]).0, [('j', 2)]);
-    }
-
-    #[test]
-    fn one_beside_the_line_does_not_count_and_one_in_it_does() {
-        assert_eq!(changes(&[(30, 0.25)]).1, 0.0);
-        assert_eq!(changes(&[(30, 0.7)]).1, 1.0);
+        assert_eq!(changes(&[(10, 0.1), (3, 0.9), (10, 0.1)]), []);
+        assert_eq!(changes(&[(10, 0.9), (20, 0.4), (3, 0.1), (20, 0.4)]), [('j', 2)]);
     }
 }

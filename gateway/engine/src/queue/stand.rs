@@ -1,12 +1,11 @@
-//! The places of all queues: which part of each cell belongs to which queue.
+//! The places of all queues: which part of each cell belongs to which queue, and to which zone what is left.
 //!
-//! In: the floor plan and the cells of the radio map. Out: for a belief over cells, the probability of being
-//! at each queue: in its line or at its counter. The two are not told apart, because a line's front and the
-//! counter lie closer together than signal strength can tell. It refuses nothing; a queue narrower than a cell
-//! has its share of the cell.
+//! In: the floor plan and the cells of the radio map. Out: for a belief over cells, the probability of each region:
+//! the queues (in line or at the counter), the zones without them, and what is outside. Line and counter are not
+//! told apart, because a line's front and the counter lie closer together than signal strength can tell. It refuses
+//! nothing; a queue narrower than a cell has its share of the cell.
 
 use crate::geometry::{self, Point};
-use crate::grid::Belief;
 use crate::radio_map::cells::{Cell, Cells};
 use crate::venue::{QUEUES_MAX, Queue, Venue};
 
@@ -20,32 +19,45 @@ const BESIDE_M: f64 = 3.0;
 /// Probability of being at each queue, by its index.
 pub type Shares = [f32; QUEUES_MAX];
 
-/// The queues' parts of the cells.
+/// The regions' parts of the cells.
 pub struct Stands {
-    /// By cell: queue index and the part of the cell, 0 to 1. Most are empty.
+    /// By cell: region and the part of the cell, 0 to 1. Queues come first, then zones, then what is outside.
     parts: Vec<Vec<(u8, f32)>>,
+    regions: usize,
 }
 
 impl Stands {
     /// The parts of all cells.
     pub fn new(venue: &Venue, cells: &Cells) -> Self {
+        let (queues, zones) = (venue.queues.len(), venue.zones.len());
         let parts_of = |cell: &Cell| {
-            let queues = venue.queues.iter().enumerate().filter(|(_, queue)| queue.floor == cell.floor);
+            let on_floor = venue.queues.iter().enumerate().filter(|(_, queue)| queue.floor == cell.floor);
             let part = |(index, queue): (usize, &Queue)| (index as u8, part(queue, cell, cells.side_m()));
-            queues.map(part).filter(|(_, part)| *part > 0.0).collect()
+            let mut parts: Vec<(u8, f32)> = on_floor.map(part).filter(|(_, part)| *part > 0.0).collect();
+            // Where queues overlap they share the cell.
+            let taken = parts.iter().map(|(_, part)| part).sum::<f32>();
+            parts.iter_mut().for_each(|(_, part)| *part /= taken.max(1.0));
+            let left = queues + cell.zone.map_or(zones, |zone| usize::from(zone.0));
+            parts.push((left as u8, (1.0 - taken).max(0.0)));
+            parts
         };
-        Self { parts: cells.iter().map(parts_of).collect() }
+        Self { parts: cells.iter().map(parts_of).collect(), regions: queues + zones + 1 }
     }
 
-    /// Probability of being at each queue.
-    pub fn shares(&self, belief: &Belief) -> Shares {
-        let mut shares = [0.0; QUEUES_MAX];
-        for (cell, mass) in belief.cells() {
-            for (queue, part) in &self.parts[usize::from(cell)] {
-                shares[usize::from(*queue)] += part * mass;
+    /// How many regions there are.
+    pub fn regions(&self) -> usize {
+        self.regions
+    }
+
+    /// Sums values of cells by region and appends the sums.
+    pub fn append_sums(&self, values: impl Iterator<Item = (u16, f32)>, sums: &mut Vec<f32>) {
+        let first = sums.len();
+        sums.resize(first + self.regions, 0.0);
+        for (cell, value) in values {
+            for (region, part) in &self.parts[usize::from(cell)] {
+                sums[first + usize::from(*region)] += part * value;
             }
         }
-        shares
     }
 }
 
@@ -84,12 +96,15 @@ mod tests {
         let stands = Stands::new(&venue, &cells);
         let part = |x_m: f64, y_m: f64| {
             let cell = cells.at(venue.queues[0].floor, [x_m, y_m]).expect("on the floor");
-            stands.parts[usize::from(cell)].first().copied()
+            let whole = stands.parts[usize::from(cell)].iter().find(|(_, part)| *part == 1.0);
+            whole.map(|(region, _)| *region)
         };
-        assert_eq!(part(5.5, 3.5), Some((0, 1.0)));
-        assert_eq!(part(5.5, 5.5), Some((0, 1.0)), "the counter");
-        assert_eq!(part(3.5, 3.5), None);
-        assert_eq!(part(12.5, 3.5), Some((1, 1.0)));
-        assert_eq!(part(10.5, 8.5), None);
+        // Two queues, one zone, outside.
+        assert_eq!(stands.regions(), 4);
+        assert_eq!(part(5.5, 3.5), Some(0));
+        assert_eq!(part(5.5, 5.5), Some(0), "the counter");
+        assert_eq!(part(3.5, 3.5), Some(2));
+        assert_eq!(part(12.5, 3.5), Some(1));
+        assert_eq!(part(10.5, 8.5), Some(3));
     }
 }
