@@ -22,8 +22,8 @@ struct Bar {
 }
 
 const ALONE: [Bar; 3] = [
-    Bar { set: "tetam", mean_m_max: 1.85, zone_share_min: 0.78 },
-    Bar { set: "flat6", mean_m_max: 1.15, zone_share_min: 0.85 },
+    Bar { set: "tetam", mean_m_max: 1.95, zone_share_min: 0.80 },
+    Bar { set: "flat6", mean_m_max: 1.15, zone_share_min: 0.86 },
     Bar { set: "itag_entry", mean_m_max: f64::INFINITY, zone_share_min: 0.76 },
 ];
 

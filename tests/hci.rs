@@ -125,7 +125,9 @@ fn what_a_controller_hears_can_be_recorded() {
     let ended = ended.and_then(|ended| ended.succeeded("record")).expect("records");
     let lines = std::fs::read_to_string(&out).expect("a recording");
     assert!(lines.lines().count() > 300, "{}", ended.stderr);
-    let whole = |line: &str| serde_json::from_str::<Value>(line).is_ok_and(|line| line["receiver"] == "west-1");
+    let whole = |line: &str| {
+        serde_json::from_str::<Value>(line).is_ok_and(|line| line["receiver"] == "west-1" && line["phy"] == "1m")
+    };
     assert!(lines.lines().all(whole));
     assert!(ended.stderr.contains("adverts recorded") && folder.path().join("walk.jsonl.expires").is_file());
 }

@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use venue_engine::advert::PAYLOAD_LEN_MAX;
 use venue_engine::venue::Venue;
 use venue_gateway::config::Config;
+use venue_gateway::radio::hci::bring_up::{BringUp, Progress};
 use venue_gateway::radio::hci::h4::Framer;
 use venue_gateway::radio::hci::report::Reports;
 use venue_gateway::radio::receivers::Dialect;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
             corpus: pairs,
             run: Box::new(move |bytes| stream(&mut framer, &mut streamed, bytes)),
         },
+        Target { name: "hci-bring-up", corpus: dialogues(), run: Box::new(bring_up) },
         Target { name: "btsnoop", corpus: btsnoop, run: Box::new(captured) },
         Target { name: "pcap", corpus: pcap, run: Box::new(captured) },
         Target { name: "boards", corpus: batches, run: Box::new(move |batch| board(&venue, batch)) },
@@ -73,6 +75,42 @@ fn stream(framer: &mut Framer, reports: &mut Reports, bytes: &[u8]) {
     framer.push(bytes);
     while let Some(event) = framer.next_event() {
         hci(reports, event);
+    }
+}
+
+/// What controllers answer from Reset to scanning: one with extended advertising, one without, one that says it
+/// has it and refuses it.
+fn dialogues() -> Vec<Vec<u8>> {
+    let dialogue = |features: u8, refuses_extended: bool| {
+        let (mut controller, mut answers) = (BringUp::from_reset(), Vec::new());
+        loop {
+            let opcode = [controller.command()[1], controller.command()[2]];
+            let refused = refuses_extended && opcode == [0x41, 0x20];
+            // Command Complete: one packet allowed, opcode, status, what was asked for.
+            let returned = [0, features, 0, 0, 5, 0, 0, 0];
+            let event = [&[0x0e, 12, 1], &opcode[..], &[if refused { 0x11 } else { 0 }], &returned].concat();
+            answers.extend([&[4], &event[..]].concat());
+            if let Progress::Scanning(_) | Progress::Failed(_) = controller.event(&event) {
+                return answers;
+            }
+        }
+    };
+    vec![dialogue(0x10, false), dialogue(0, false), dialogue(0x10, true)]
+}
+
+fn bring_up(answers: &[u8]) {
+    let (mut framer, mut controller) = (Framer::default(), BringUp::from_reset());
+    let mut sent = 0;
+    framer.push(answers);
+    while let Some(event) = framer.next_event() {
+        match controller.event(event) {
+            Progress::Waiting => {}
+            Progress::Send => sent += 1,
+            Progress::Scanning(_) | Progress::Failed(_) => break,
+        }
+        assert!((4..=259).contains(&controller.command().len()));
+        // From Reset to scanning, at most twice.
+        assert!(sent < 18 && controller.refusals.len() <= 18, "{sent}");
     }
 }
 

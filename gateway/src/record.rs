@@ -8,7 +8,7 @@ use crate::cli::Failure;
 use crate::radio::adapters::Ear;
 use crate::radio::hci::transport::Device;
 use crate::radio::source::{AdvertSink, Health};
-use crate::radio::{AdvertBatch, hci, recording_file};
+use crate::radio::{AdvertBatch, Carriage, hci, recording_file};
 use crate::runtime::Clock;
 use anyhow::Context;
 use clap::Args;
@@ -148,7 +148,8 @@ async fn record(
             None => break,
         };
         text.clear();
-        batch.events().for_each(|event| write_event(&event, &arguments.receiver, &mut text));
+        let adverts = batch.events().zip(batch.carriages());
+        adverts.for_each(|(event, carriage)| write_event(&event, carriage, &arguments.receiver, &mut text));
         out.write_all(text.as_bytes()).context("the recording cannot be written; is the disk full?")?;
         count += batch.len() as u64;
     }
@@ -156,10 +157,12 @@ async fn record(
     Ok(count)
 }
 
-fn write_event(event: &Event<'_>, receiver: &str, text: &mut String) {
+fn write_event(event: &Event<'_>, carriage: Carriage, receiver: &str, text: &mut String) {
     let Event::FromBoard { at, source, rssi_dbm, payload, .. } = *event else { return };
     let receiver = Cow::Borrowed(receiver);
-    write(&Line { at, receiver, source, rssi_dbm, channel: None, phy: None, scan_response: false, payload }, text);
+    let phy = carriage.phy.map(|phy| Cow::Borrowed(phy.as_str()));
+    let scan_response = carriage.scan_response;
+    write(&Line { at, receiver, source, rssi_dbm, channel: None, phy, scan_response, payload }, text);
 }
 
 fn expiry_path(recording: &Path) -> PathBuf {

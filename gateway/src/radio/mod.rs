@@ -40,7 +40,39 @@ struct Heard {
     receiver: ReceiverId,
     source: Source,
     rssi_dbm: Option<i8>,
+    carriage: Carriage,
     payload: Range<u32>,
+}
+
+/// How an advert came over the air, where the radio said so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Carriage {
+    /// Whether it answered a scan request.
+    pub scan_response: bool,
+    /// The PHY of its data.
+    pub phy: Option<Phy>,
+}
+
+/// A physical layer of Bluetooth LE (Core 5.4, Vol 6 Part A, 3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phy {
+    /// One megasymbol a second.
+    OneM,
+    /// Two.
+    TwoM,
+    /// Coded for a long range.
+    Coded,
+}
+
+impl Phy {
+    /// Its name in recordings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OneM => "1m",
+            Self::TwoM => "2m",
+            Self::Coded => "coded",
+        }
+    }
 }
 
 /// Adverts that travel together, without an allocation each.
@@ -56,7 +88,7 @@ impl AdvertBatch {
         let start = self.bytes.len() as u32;
         self.bytes.extend_from_slice(payload);
         let payload = start..self.bytes.len() as u32;
-        self.heard.push(Heard { at, receiver, source, rssi_dbm, payload });
+        self.heard.push(Heard { at, receiver, source, rssi_dbm, carriage: Carriage::default(), payload });
     }
 
     /// Adds an advert with a raw address.
@@ -69,6 +101,18 @@ impl AdvertBatch {
         payload: &[u8],
     ) {
         self.push(at, receiver, Source::Address(address), rssi_dbm, payload);
+    }
+
+    /// Notes how the advert added last came.
+    pub fn came_by(&mut self, carriage: Carriage) {
+        if let Some(last) = self.heard.last_mut() {
+            last.carriage = carriage;
+        }
+    }
+
+    /// How each advert came, in the order they were added.
+    pub fn carriages(&self) -> impl Iterator<Item = Carriage> {
+        self.heard.iter().map(|heard| heard.carriage)
     }
 
     /// Takes everything out and leaves an empty batch with room for as much: the next one of a source is about

@@ -103,7 +103,7 @@ mod tests {
     use crate::grid::Grid;
     use crate::grid::tests::HALL;
     use crate::radio_map::Assumptions;
-    use crate::venue::Venue;
+    use crate::venue::{FloorId, ReceiverId, Venue};
 
     /// The exponent found after people stood at many places of a hall.
     fn found(exponent: f64) -> (f64, f64) {
@@ -113,13 +113,15 @@ mod tests {
         for second in 0..600i64 {
             let at = [1.0 + (second * 7 % 38) as f64, 0.5 + (second * 3 % 9) as f64];
             let mut window = Window::new(Timestamp::from_micros(second * 1_000_000));
-            for (index, receiver) in (0u8..).zip(&venue.receivers) {
-                grid.map.listen(crate::venue::ReceiverId(index), window.middle());
-                let distance_m = (receiver.x_m - at[0]).hypot(receiver.y_m - at[1]).max(1.0);
+            for index in 0..venue.receivers.len() as u8 {
+                let receiver = ReceiverId(index);
+                grid.map.listen(receiver, window.middle());
+                let cell = grid.map.cells().at(FloorId(0), at).expect("on the floor");
+                let path_db = exponent * f64::from(grid.map.distances_db(receiver)[usize::from(cell)]);
                 // Shadowing that is as often above as below.
-                let level_dbm = -62.0 - 10.0 * exponent * distance_m.log10() + (second % 5) as f64 - 2.0;
+                let level_dbm = -62.0 - path_db + ((second * (1 + i64::from(index))) % 9) as f64 - 4.0;
                 if level_dbm > -92.0 {
-                    window.add(crate::venue::ReceiverId(index), level_dbm as i8);
+                    window.add(receiver, level_dbm.round() as i8);
                 }
             }
             exponents.judge(&window, &grid.map, &grid.likelihood, &grid.hearing, &grid.prior.by_cell);
@@ -130,7 +132,8 @@ mod tests {
     #[test]
     fn a_steep_hall_and_a_gentle_one_are_told_apart() {
         let ((gentle, _), (steep, spread)) = (found(1.5), found(2.8));
-        assert!((gentle - 1.5).abs() < 0.35 && (steep - 2.8).abs() < 0.45, "{gentle} {steep}");
+        // Ten minutes are worth thirty looks: what was assumed still counts.
+        assert!((gentle - 1.5).abs() < 0.3 && (2.2..3.1).contains(&steep), "{gentle} {steep}");
         assert!(spread < 0.4, "{spread}");
     }
 

@@ -109,7 +109,8 @@ mod tests {
 
     #[test]
     fn where_nobody_surely_queues_nobody_does() {
-        assert!(queueing(&[0.35; 40]) < 2.0, "{}", queueing(&[0.35; 40]));
+        // One by one it would be 14.
+        assert!(queueing(&[0.35; 40]) < 5.0, "{}", queueing(&[0.35; 40]));
     }
 
     #[test]
@@ -117,7 +118,7 @@ mod tests {
         let mut looks = vec![0.9; 20];
         looks.extend([0.05; 20]);
         let clear = queueing(&looks);
-        assert!((clear - 20.0).abs() < 2.0, "{clear}");
+        assert!((clear - 20.0).abs() < 5.0, "{clear}");
         looks.push(0.5);
         assert!(queueing(&looks) - clear > 0.3, "{} {clear}", queueing(&looks));
     }

@@ -10,7 +10,7 @@ use super::report::{Report, Reports};
 use super::transport::Transport;
 use crate::radio::source::{AdvertSink, Count, Listener};
 use crate::radio::watchdog::{Trouble, Verdict, Watchdog};
-use crate::radio::{AdvertBatch, BATCH_MAX};
+use crate::radio::{AdvertBatch, BATCH_MAX, Carriage};
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 use venue_engine::time::Timestamp;
@@ -215,5 +215,6 @@ impl<'a, S: AdvertSink> Link<'a, S> {
 fn add(batch: &mut AdvertBatch, at: Timestamp, receiver: ReceiverId, report: Report) -> bool {
     let Some(address) = report.address else { return false };
     batch.push_raw(at, receiver, address, report.rssi_dbm, &report.payload);
+    batch.came_by(Carriage { scan_response: report.scan_response, phy: report.phy() });
     true
 }

@@ -5,6 +5,7 @@
 //! Part E, 7.7.65.2 (LE Advertising Report), 7.7.65.11 (LE Directed Advertising Report) and 7.7.65.13 (LE
 //! Extended Advertising Report).
 
+use crate::radio::Phy;
 use std::collections::VecDeque;
 use venue_engine::advert::{Address, AddressType, PAYLOAD_LEN_MAX};
 
@@ -39,6 +40,18 @@ pub struct Report {
     pub tx_power_dbm: Option<i8>,
     /// Advertising data, fragments joined.
     pub payload: Vec<u8>,
+}
+
+impl Report {
+    /// The PHY of its data, if it is one we know.
+    pub fn phy(&self) -> Option<Phy> {
+        match self.phys.1.unwrap_or(self.phys.0) {
+            1 => Some(Phy::OneM),
+            2 => Some(Phy::TwoM),
+            3 => Some(Phy::Coded),
+            _ => None,
+        }
+    }
 }
 
 /// Joins fragments and reads reports.
@@ -246,6 +259,7 @@ mod tests {
         Reports::default().event(&event, |report| told = Some(report));
         let report = told.expect("a report");
         assert_eq!((report.phys, report.set, report.tx_power_dbm), ((1, Some(3)), Some(7), Some(-12)));
+        assert_eq!(report.phy(), Some(Phy::Coded));
     }
 
     #[test]
