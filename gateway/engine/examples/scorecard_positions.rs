@@ -8,13 +8,14 @@ mod scorecard;
 #[allow(dead_code, unused_imports, reason = "the tests' harness; its measured walks are scored by the whole gateway")]
 mod positions;
 
-use positions::{Figure, companion, halls, storeys};
+use positions::{Figure, companion, density, halls, storeys};
 use scorecard::scores::{Goal, Row, print};
 
 fn main() {
     print("Halls of 40 m by 24 m, 8 zones, learned map; baseline strongest receiver", &rows(halls::with_map()));
     print("The same halls, nothing learned before", &rows(halls::without_map()));
     print("The same halls, what goes wrong", &rows(halls::troubled()));
+    print("Heat over the same halls; baseline positions under a kernel of 2 m", &rows(density::density()));
     print("Four nodes, 6 m by 4 m; baseline as published by ESPresense-companion", &rows(companion::companion()));
     print("Two storeys of 30 m by 20 m with three receivers each", &rows(storeys::storeys()));
 }

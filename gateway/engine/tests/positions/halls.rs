@@ -11,35 +11,35 @@ use venue_engine::radio_map::{Assumptions, Learned, LearnedReceiver, RadioMap};
 use venue_engine::venue::{ReceiverId, Venue, ZoneId};
 
 /// The hall's patches of shadowing: 20 by 12 of 2 m.
-const PATCHES: [usize; 2] = [20, 12];
+pub(super) const PATCHES: [usize; 2] = [20, 12];
 const PATCH_M: f64 = 2.0;
 
 /// Halls differ by 0.04 to 0.09 in share of right zones without a map: figures are means of six.
-const HALLS: std::ops::Range<u64> = 10..16;
+pub(super) const HALLS: std::ops::Range<u64> = 10..16;
 
 #[cfg(debug_assertions)]
-const DEVICES: usize = 8;
+pub(super) const DEVICES: usize = 8;
 #[cfg(not(debug_assertions))]
-const DEVICES: usize = 60;
+pub(super) const DEVICES: usize = 60;
 
 /// Unoptimised runs have an eighth of the moments.
 #[cfg(debug_assertions)]
-const ROOM: f64 = 0.05;
+pub(super) const ROOM: f64 = 0.05;
 #[cfg(not(debug_assertions))]
-const ROOM: f64 = 0.0;
+pub(super) const ROOM: f64 = 0.0;
 
 /// How a hall is equipped, what is known of it, and what goes wrong.
 #[derive(Clone, Copy)]
-struct Setting {
-    receivers: usize,
-    map_error_db: Option<f64>,
-    transmit_db: f64,
-    trouble: Trouble,
+pub(super) struct Setting {
+    pub(super) receivers: usize,
+    pub(super) map_error_db: Option<f64>,
+    pub(super) transmit_db: f64,
+    pub(super) trouble: Trouble,
 }
 
 /// What nobody tells the filter.
 #[derive(Clone, Copy, PartialEq)]
-enum Trouble {
+pub(super) enum Trouble {
     None,
     /// The first receiver falls silent.
     Lost,
@@ -57,7 +57,7 @@ const LOST_AT_S: i64 = 40;
 /// Where the crowd stands, metres along the hall.
 const CROWD_X_M: [f64; 2] = [18.0, 22.0];
 
-fn layout(receivers: usize) -> Vec<[f64; 2]> {
+pub(super) fn layout(receivers: usize) -> Vec<[f64; 2]> {
     let lattice = |xs: &[f64], ys: &[f64]| ys.iter().flat_map(|y| xs.iter().map(|x| [*x, *y])).collect();
     match receivers {
         3 => vec![[7.0, 6.0], [20.0, 18.0], [33.0, 6.0]],
@@ -67,7 +67,7 @@ fn layout(receivers: usize) -> Vec<[f64; 2]> {
     }
 }
 
-fn hall(receivers: &[[f64; 2]]) -> Venue {
+pub(super) fn hall(receivers: &[[f64; 2]]) -> Venue {
     let mut plan = String::from("name = \"hall\"\n[[floor]]\nname = \"g\"\nwidth_m = 40\ndepth_m = 24\n");
     for zone in 0..8 {
         let (x, y) = (f64::from(zone / 2) * 10.0, f64::from(zone % 2) * 12.0);
@@ -86,7 +86,7 @@ fn zone_of(point: [f64; 2]) -> ZoneId {
     ZoneId((point[0].min(39.99) / 10.0) as u8 * 2 + (point[1].min(23.99) / 12.0) as u8)
 }
 
-fn patch_of(point: [f64; 2]) -> usize {
+pub(super) fn patch_of(point: [f64; 2]) -> usize {
     let place = |axis: usize| ((point[axis] / PATCH_M) as usize).min(PATCHES[axis] - 1);
     place(1) * PATCHES[0] + place(0)
 }
@@ -96,7 +96,7 @@ fn patch_middle(patch: usize) -> [f64; 2] {
 }
 
 /// The lower factor of the correlation of all patches: exponential, 3 m.
-fn correlation_factor() -> Vec<Vec<f64>> {
+pub(super) fn correlation_factor() -> Vec<Vec<f64>> {
     let count = PATCHES[0] * PATCHES[1];
     let mut factor: Vec<Vec<f64>> = Vec::with_capacity(count);
     for row in 0..count {
@@ -115,7 +115,7 @@ fn correlation_factor() -> Vec<Vec<f64>> {
 }
 
 /// A field of a standard deviation over all patches.
-fn field(factor: &[Vec<f64>], deviation_db: f64, dice: &mut Dice) -> Vec<f64> {
+pub(super) fn field(factor: &[Vec<f64>], deviation_db: f64, dice: &mut Dice) -> Vec<f64> {
     let noise: Vec<f64> = factor.iter().map(|_| dice.normal()).collect();
     let values: Vec<f64> = factor.iter().map(|row| row.iter().zip(&noise).map(|(a, b)| a * b).sum()).collect();
     let mean = values.iter().sum::<f64>() / values.len() as f64;
@@ -198,10 +198,10 @@ struct Scores {
 }
 
 /// Where everybody was in a second, with their strongest receivers.
-type Truths = Vec<Vec<([f64; 2], usize)>>;
+pub(super) type Truths = Vec<Vec<([f64; 2], usize)>>;
 
 /// What is heard in a hall in 140 s, in order of the receivers' clocks, and the truth.
-fn hearings(setting: Setting, shadowing: &[Vec<f64>], dice: &mut Dice) -> (Vec<Heard>, Truths) {
+pub(super) fn hearings(setting: Setting, shadowing: &[Vec<f64>], dice: &mut Dice) -> (Vec<Heard>, Truths) {
     let receivers = layout(setting.receivers);
     let mut walkers: Vec<Walker> = (0..DEVICES).map(|_| walker(setting, dice)).collect();
     let off_us: Vec<i64> = match setting.trouble {
@@ -234,8 +234,8 @@ fn hearings(setting: Setting, shadowing: &[Vec<f64>], dice: &mut Dice) -> (Vec<H
 }
 
 /// Length of a run and what its clocks begin with, seconds.
-const SECONDS: i64 = 140;
-const CLOCK_S: i64 = 10;
+pub(super) const SECONDS: i64 = 140;
+pub(super) const CLOCK_S: i64 = 10;
 
 /// The scores of one hall.
 fn run(setting: Setting, factor: &[Vec<f64>], seed: u64) -> Scores {
@@ -274,7 +274,7 @@ fn walker(setting: Setting, dice: &mut Dice) -> Walker {
     Walker { point, goal: point, pause_s: 0.0, transmit_db, smoothed_dbm: vec![f64::NAN; setting.receivers] }
 }
 
-fn known_map(
+pub(super) fn known_map(
     venue: &Venue,
     setting: Setting,
     shadowing: &[Vec<f64>],
@@ -331,7 +331,8 @@ fn figures(name: &str, setting: Setting, factor: &[Vec<f64>], zone_goal: f64, me
     ]
 }
 
-const USUAL: Setting = Setting { receivers: 8, map_error_db: Some(2.0), transmit_db: 4.0, trouble: Trouble::None };
+pub(super) const USUAL: Setting =
+    Setting { receivers: 8, map_error_db: Some(2.0), transmit_db: 4.0, trouble: Trouble::None };
 
 /// With a learned map. Goals are those of methods (a): 0.88, 0.80, 0.67 and 1.9 m, 2.9 m; what that simulation reached
 /// where it sets none.

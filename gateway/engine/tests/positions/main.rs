@@ -5,6 +5,7 @@
 //! Unoptimised builds run fewer devices, so their figures scatter more and are held to looser goals.
 
 pub mod companion;
+pub mod density;
 mod dice;
 pub mod halls;
 mod measured;
@@ -78,6 +79,12 @@ impl Located {
         let posterior = self.grid.posterior(belief, now)?;
         let zone = choice.update(&posterior.zones, now);
         Some((posterior, zone))
+    }
+
+    /// The belief `locate` asked for last, as places with their probabilities.
+    pub fn spread(&self, device: usize) -> impl Iterator<Item = ([f64; 2], f64)> {
+        let cells = self.grid.map().cells();
+        self.devices[device].0.cells().map(|(cell, mass)| (cells.cell(cell).point, f64::from(mass)))
     }
 }
 
