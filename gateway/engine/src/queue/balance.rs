@@ -12,6 +12,9 @@ use crate::time::{Duration, Timestamp};
 /// The grain: arrivals of a busy stand in it are a dozen.
 const GRAIN: Duration = Duration::from_mins(3);
 
+/// Who is there in the first minutes has been there before: it takes some looks to find them.
+const SETTLED_AFTER: Duration = Duration::from_secs(90);
+
 /// What a day like the profile is worth against what is seen, in probes, and over how many minutes what is seen
 /// is forgotten: the weight and an event's length, from methods (c).
 const PROFILE_WEIGHT: f64 = 8.0;
@@ -26,6 +29,9 @@ pub struct Balance {
     theta: Gamma,
     /// The running grain: its start, the people there then, and those served since.
     running: Option<(Timestamp, f64, f64)>,
+    /// People who seemed to join and had not, as fewer were there later: not above 0.
+    owed: f64,
+    begun: Option<Timestamp>,
     last_at: Timestamp,
 }
 
@@ -33,7 +39,14 @@ impl Balance {
     /// Nothing seen yet; `guess_per_min` people join a minute.
     pub fn new(guess_per_min: f64) -> Self {
         let profile = ArrivalProfile::new(guess_per_min);
-        Self { profile, theta: Gamma::of(1.0, GUESS_WEIGHT), running: None, last_at: Timestamp::MIN }
+        Self {
+            profile,
+            theta: Gamma::of(1.0, GUESS_WEIGHT),
+            running: None,
+            owed: 0.0,
+            begun: None,
+            last_at: Timestamp::MIN,
+        }
     }
 
     /// Arrivals by the time of day, as learned.
@@ -64,7 +77,8 @@ impl Balance {
     /// So many people are there, and `served_per_min` are served since the last time; `penetration` of them are
     /// probes.
     pub fn pass(&mut self, at: Timestamp, people: f64, served_per_min: f64, penetration: f64) {
-        let Some((begun, people_then, served)) = self.running else {
+        let is_settled = at.since(*self.begun.get_or_insert(at)) >= SETTLED_AFTER;
+        let Some((begun, people_then, served)) = self.running.filter(|_| is_settled) else {
             (self.running, self.last_at) = (Some((at, people, 0.0)), at);
             return;
         };
@@ -74,7 +88,9 @@ impl Balance {
             self.running = Some((begun, people_then, served));
             return;
         }
-        let joined = (people - people_then + served).max(0.0);
+        let balance = people - people_then + served + self.owed;
+        let joined = balance.max(0.0);
+        self.owed = balance.min(0.0);
         self.running = Some((at, people, 0.0));
         let minutes = at.since(begun).as_secs_f64() / 60.0;
         let expected = self.profile.people(begun, at);
@@ -107,6 +123,25 @@ mod tests {
         }
         let per_min = balance.per_min(at(3_600));
         assert!((per_min - 6.0).abs() < 1.0, "{per_min}");
+    }
+
+    #[test]
+    fn a_count_that_wavers_is_no_arrival() {
+        let mut balance = Balance::new(1.0);
+        // One a minute comes and is served; the count swings by ten every other grain.
+        for step in 0..1_440i64 {
+            let swing = if (step / 36) % 2 == 0 { 10.0 } else { 0.0 };
+            balance.pass(at(step * 5), 5.0 + swing, 1.0, 0.5);
+        }
+        assert!(balance.per_min(at(7_200)) < 1.7, "{}", balance.per_min(at(7_200)));
+    }
+
+    #[test]
+    fn who_is_found_in_the_first_minute_has_not_just_come() {
+        let mut balance = Balance::new(1.0);
+        (0..12).for_each(|step| balance.pass(at(step * 5), 4.0 * step as f64, 1.0, 0.5));
+        (12..120).for_each(|step| balance.pass(at(step * 5), 44.0, 1.0, 0.5));
+        assert!(balance.per_min(at(600)) < 1.5, "{}", balance.per_min(at(600)));
     }
 
     #[test]
