@@ -9,7 +9,7 @@ use crate::mqtt::topics::Topic;
 use crate::store::inbox::{Counters, Reply, Request, count};
 use crate::store::outbox::{self, Totals};
 use crate::store::rollups::{self, Rollups};
-use crate::store::{RETENTION_DAYS, StoreError, decisions, ledger, settle};
+use crate::store::{RETENTION_DAYS, StoreError, campaigns, decisions, ledger, settle};
 use rusqlite::Transaction;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -140,6 +140,7 @@ impl Books {
                 told.erased = true;
                 answer(reply, self.forget(transaction, &attendee).map(Ok))
             }
+            Request::Campaigns(changes, reply) => answer(reply, campaigns::enter(transaction, &changes).map(Ok)),
             Request::Flush(reply) => answer(reply, Ok(Ok(()))),
         };
         told.answers.push(answer);

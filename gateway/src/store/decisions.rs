@@ -5,7 +5,7 @@
 //! voucher, so the log outlives those who ask to be forgotten. It keeps the newest `DECISIONS_MAX`.
 
 use crate::decisions::{DecisionLine, OutcomeLine};
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, Row, Transaction, params};
 use std::sync::Arc;
 use venue_engine::offers::decision::{Decision, Learned, Outcome};
 use venue_engine::offers::features::WIDTH;
@@ -55,8 +55,8 @@ pub fn learned(transaction: &Transaction<'_>, learned: &Learned) -> rusqlite::Re
 /// # Errors
 /// Whatever SQLite says.
 fn prune(transaction: &Transaction<'_>, kept: &mut i64) -> rusqlite::Result<()> {
-    let mut oldest =
-        transaction.prepare_cached("DELETE FROM decision WHERE id IN (SELECT id FROM decision ORDER BY id LIMIT ?1)")?;
+    let mut oldest = transaction
+        .prepare_cached("DELETE FROM decision WHERE id IN (SELECT id FROM decision ORDER BY id LIMIT ?1)")?;
     *kept -= oldest.execute([(*kept - DECISIONS_MAX).max(0)])? as i64;
     Ok(())
 }
@@ -92,13 +92,7 @@ pub fn restored(connection: &Connection, now_us: i64) -> rusqlite::Result<Restor
     let mut select = connection.prepare("SELECT name, bytes FROM learned ORDER BY name")?;
     let learned = select.query_map([], |row| Ok((Arc::from(row.get::<_, String>(0)?), row.get(1)?)))?;
     let learned = learned.collect::<rusqlite::Result<_>>()?;
-    let mut select = connection.prepare("SELECT campaign, issued, redeemed FROM campaign_total ORDER BY campaign")?;
-    let spent = select.query_map([], |row| {
-        let (campaign, issued, redeemed) = (row.get::<_, String>(0)?, row.get(1)?, row.get(2)?);
-        let count = |number: i64| u64::try_from(number).unwrap_or(0);
-        Ok(Spent { campaign: campaign.into(), issued: count(issued), redeemed: count(redeemed) })
-    })?;
-    let spent = spent.collect::<rusqlite::Result<_>>()?;
+    let spent = spent(connection)?;
     let mut select = connection.prepare(
         "SELECT voucher, attendee, campaign, stand, issued_at_us, expires_at_us, state, voucher.decision, decision.body
          FROM voucher LEFT JOIN decision ON decision.id = voucher.decision AND voucher.state = 'issued'
@@ -107,6 +101,20 @@ pub fn restored(connection: &Connection, now_us: i64) -> rusqlite::Result<Restor
     let since_us = now_us - HISTORY.as_micros();
     let offers = select.query_map([since_us, OFFERS_MAX], past_offer)?.collect::<rusqlite::Result<_>>()?;
     Ok(Restored { learned, spent, offers })
+}
+
+/// What each campaign has given out.
+///
+/// # Errors
+/// Whatever SQLite says.
+pub fn spent(connection: &Connection) -> rusqlite::Result<Vec<Spent>> {
+    let mut select = connection.prepare("SELECT campaign, issued, redeemed FROM campaign_total ORDER BY campaign")?;
+    let spent = select.query_map([], |row| {
+        let (campaign, issued, redeemed) = (row.get::<_, String>(0)?, row.get(1)?, row.get(2)?);
+        let count = |number: i64| u64::try_from(number).unwrap_or(0);
+        Ok(Spent { campaign: campaign.into(), issued: count(issued), redeemed: count(redeemed) })
+    })?;
+    spent.collect()
 }
 
 fn past_offer(row: &Row<'_>) -> rusqlite::Result<PastOffer> {

@@ -11,6 +11,7 @@
 //! in batches, at most ten a second without redemptions; an SD card syncs in 5 to 50 ms.
 
 pub mod books;
+pub mod campaigns;
 #[cfg(test)]
 mod crash_tests;
 pub mod decisions;

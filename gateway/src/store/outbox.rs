@@ -84,8 +84,9 @@ impl Totals {
     /// # Errors
     /// Whatever SQLite says.
     pub fn write(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-        let mut update = transaction
-            .prepare_cached("UPDATE outbox_total SET next_id = ?1, waiting = ?2, bytes = ?3, event_us = ?4, decisions = ?5")?;
+        let mut update = transaction.prepare_cached(
+            "UPDATE outbox_total SET next_id = ?1, waiting = ?2, bytes = ?3, event_us = ?4, decisions = ?5",
+        )?;
         update.execute(params![self.next_id, self.waiting, self.bytes, self.event_us, self.decisions]).map(drop)
     }
 
