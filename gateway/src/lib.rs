@@ -30,6 +30,7 @@ pub mod live;
 pub mod web;
 
 pub mod calibrate;
+pub mod campaigns;
 pub mod check;
 pub mod convert;
 pub mod decode;

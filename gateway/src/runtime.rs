@@ -15,6 +15,8 @@ use std::time::{Duration as WallDuration, Instant};
 use venue_engine::counters::Counters;
 use venue_engine::engine::Engine;
 use venue_engine::event::{Anchor, Event, Registration};
+use venue_engine::offers::campaign::Campaign;
+use venue_engine::offers::restore::Spent;
 use venue_engine::output::Output;
 use venue_engine::time::{Duration, Timestamp};
 
@@ -46,6 +48,13 @@ pub enum OwnedEvent {
     },
     /// A known count.
     Anchor(Anchor),
+    /// Staff edited the campaigns.
+    Campaigns {
+        /// All that run from now on.
+        campaigns: Vec<Campaign>,
+        /// What campaigns of before have given out.
+        spent: Vec<Spent>,
+    },
     /// A voucher was used.
     Redeemed {
         /// When.
@@ -283,6 +292,9 @@ fn take(engine: &mut Engine, input: Input, outputs: &mut Vec<Output>) {
         Input::Event(OwnedEvent::Register(registration)) => engine.handle(Event::Register(registration), outputs),
         Input::Event(OwnedEvent::Forget { at, who }) => engine.handle(Event::Forget { at, who }, outputs),
         Input::Event(OwnedEvent::Anchor(anchor)) => engine.handle(Event::Anchor(anchor), outputs),
+        Input::Event(OwnedEvent::Campaigns { campaigns, spent }) => {
+            engine.handle(Event::Campaigns { campaigns, spent }, outputs);
+        }
         Input::Event(OwnedEvent::Language { who, language }) => {
             engine.handle(Event::Language { who, language }, outputs);
         }

@@ -4,6 +4,7 @@
 //! In: a configuration, a floor plan, a clock. Out: a running gateway. It refuses to start half: a port
 //! taken, a database unusable or a broken file is one clear line and an exit code.
 
+use crate::campaigns::Book;
 use crate::cli::Failure;
 use crate::config::{Config, read_file};
 use crate::live::Live;
@@ -103,6 +104,18 @@ pub fn load_campaigns(config: &Config, venue: &Venue) -> Result<Vec<Campaign>, F
     read_file(path, |text| campaign::parse(text, venue)).map_err(Failure::Configuration)
 }
 
+/// The campaigns as staff left them in the database, or those of the configuration where nobody has edited any.
+fn open_campaigns(config: &Config, venue: &Arc<Venue>, store: &StoreHandle) -> Result<Book, Failure> {
+    let parse = |text: &str| Book::of_text(text, venue.clone());
+    let book = match &config.campaigns {
+        None => parse(campaign::SHIPPED).expect("a test reads the shipped file"),
+        Some(path) => read_file(path, parse).map_err(Failure::Configuration)?,
+    };
+    let edited = store.edited_campaigns().map_err(|error| anyhow::anyhow!("{error}"))?;
+    edited.into_iter().for_each(|rows| book.restore(rows));
+    Ok(book)
+}
+
 /// The model a configuration names, or the built-in one. One that cannot be used is told and left out:
 /// offers then go by rules alone, and the engine raises an alert.
 pub fn load_model(config: &Config) -> Option<Box<dyn Scorer>> {
@@ -139,7 +152,8 @@ impl Session {
         let joined = runtime.block_on(store.attendees()).map_err(|error| anyhow::anyhow!("{error}"))?;
         let languages: Vec<_> = joined.iter().map(language_of).collect();
         let joined = joined.into_iter().filter_map(registration_of);
-        let mut engine = new_engine(&config, &venue, joined.chain(registrations))?;
+        let campaigns = Arc::new(open_campaigns(&config, &venue, &store)?);
+        let mut engine = new_engine(&config, &venue, campaigns.campaigns(), joined.chain(registrations))?;
         if let Some(plan) = &plan {
             crate::cli::use_map(&mut engine, plan, &venue)?;
         }
@@ -152,7 +166,6 @@ impl Session {
         let broker = start_broker(&config)?;
         let publisher = publisher_of(&config, &broker, &venue);
         let keys = Arc::new(open_keys(&config.data)?);
-        let campaigns = Arc::new(load_campaigns(&config, &venue)?);
         let state = WebState {
             venue: venue.clone(),
             live: live.clone(),
@@ -341,11 +354,11 @@ pub fn open_keys(folder: &std::path::Path) -> anyhow::Result<Keys> {
 fn new_engine(
     config: &Config,
     venue: &Arc<Venue>,
+    campaigns: Vec<Campaign>,
     registrations: impl Iterator<Item = Registration>,
 ) -> Result<Engine, Failure> {
     let seed = getrandom::u64().map_err(|error| anyhow::anyhow!("the system gives no random numbers: {error}"))?;
     let settings = Settings { seed, ..config.settings.clone() };
-    let campaigns = load_campaigns(config, venue)?;
     let mut engine = Engine::new(venue.clone(), settings, load_model(config), campaigns);
     let at = Timestamp::from_micros(0);
     let configured = config.subjects.iter().map(|subject| Registration {

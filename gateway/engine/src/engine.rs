@@ -131,6 +131,7 @@ impl Engine {
             }
             Event::Forget { who, .. } => self.forget(&who),
             Event::Anchor(anchor) => self.anchor(anchor),
+            Event::Campaigns { campaigns, spent } => self.offers.replace_campaigns(campaigns, &spent),
             Event::Language { who, language } => self.offers.set_language(&who, &language),
             Event::Redeemed { at, voucher } => self.redeemed(at, &voucher, outputs),
         }

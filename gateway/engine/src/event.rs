@@ -2,6 +2,8 @@
 
 use crate::advert::Advert;
 use crate::beacon::BeaconId;
+use crate::offers::campaign::Campaign;
+use crate::offers::restore::Spent;
 use crate::recording::Source;
 use crate::time::Timestamp;
 use crate::venue::ReceiverId;
@@ -45,6 +47,13 @@ pub enum Event<'a> {
     },
     /// A known count of people.
     Anchor(Anchor),
+    /// Staff edited the campaigns: these run from now on, and no others.
+    Campaigns {
+        /// All of them.
+        campaigns: Vec<Campaign>,
+        /// What campaigns of before have given out.
+        spent: Vec<Spent>,
+    },
     /// A voucher was used at a till.
     Redeemed {
         /// When.

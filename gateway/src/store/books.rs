@@ -9,8 +9,9 @@ use crate::mqtt::topics::Topic;
 use crate::store::inbox::{Counters, Reply, Request, count};
 use crate::store::outbox::{self, Totals};
 use crate::store::rollups::{self, Rollups};
-use crate::store::{RETENTION_DAYS, StoreError, decisions, ledger, settle};
+use crate::store::{RETENTION_DAYS, StoreError, campaigns, decisions, ledger, settle};
 use rusqlite::Transaction;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use venue_engine::output::Output;
 use venue_engine::venue::Venue;
@@ -63,13 +64,14 @@ impl Books {
         told: &mut Told,
         counters: &Counters,
     ) -> rusqlite::Result<()> {
+        let mut issued: BTreeMap<&str, i64> = BTreeMap::new();
         for (index, output) in outputs.iter().enumerate() {
             if matches!(output, Output::Heat(window) if !self.rollups.is_due(window)) {
                 continue;
             }
             let mut change = None;
             match output {
-                Output::Decision(decision) => decisions::enter(transaction, decision)?,
+                Output::Decision(decision) => decisions::enter(transaction, decision, &mut self.totals.decisions)?,
                 Output::Outcome(outcome) => decisions::conclude(transaction, outcome)?,
                 Output::Learned(learned) => decisions::learned(transaction, learned)?,
                 _ => {}
@@ -81,6 +83,7 @@ impl Books {
                     told.repeated.push(index);
                     continue;
                 }
+                *issued.entry(&offer.campaign).or_default() += 1;
             }
             self.rollups.add(transaction, output, &self.venue)?;
             match messages::message(output, &self.venue) {
@@ -90,7 +93,7 @@ impl Books {
             }
             self.change(transaction, change, told, counters)?;
         }
-        Ok(())
+        issued.into_iter().try_for_each(|(campaign, count)| ledger::count(transaction, campaign, (count, 0)))
     }
 
     /// Does what a request asks. The answer must be given in any case, the error ends the transaction.
@@ -137,6 +140,7 @@ impl Books {
                 told.erased = true;
                 answer(reply, self.forget(transaction, &attendee).map(Ok))
             }
+            Request::Campaigns(changes, reply) => answer(reply, campaigns::enter(transaction, &changes).map(Ok)),
             Request::Flush(reply) => answer(reply, Ok(Ok(()))),
         };
         told.answers.push(answer);
@@ -145,7 +149,7 @@ impl Books {
 
     /// Deletes rows that were delivered.
     pub(crate) fn delivered(&mut self, transaction: &Transaction<'_>, rows: &[i64]) -> rusqlite::Result<()> {
-        rows.iter().try_for_each(|id| self.totals.delete(transaction, *id))
+        self.totals.delete(transaction, rows)
     }
 
     /// What every transaction does at its end: vouchers expire, old rows are dropped.

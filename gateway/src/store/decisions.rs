@@ -5,7 +5,7 @@
 //! voucher, so the log outlives those who ask to be forgotten. It keeps the newest `DECISIONS_MAX`.
 
 use crate::decisions::{DecisionLine, OutcomeLine};
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, Row, Transaction, params};
 use std::sync::Arc;
 use venue_engine::offers::decision::{Decision, Learned, Outcome};
 use venue_engine::offers::features::WIDTH;
@@ -14,20 +14,20 @@ use venue_engine::time::Timestamp;
 
 /// Decisions kept: at a kilobyte each 0.2 GB, months of a venue, and enough for any evaluation.
 pub const DECISIONS_MAX: i64 = 200_000;
-/// Decisions between two looks at the bound: looking walks 200 000 keys, a few milliseconds.
-const PRUNE_EVERY: u64 = 1_024;
+/// Decisions dropped at once, so that dropping costs one statement in so many.
+const PRUNE_EVERY: i64 = 1_024;
 /// Offers taken over at a restart: each attendee's last 24 hours hold at most 12.
 const OFFERS_MAX: i64 = 1_200_000;
 
-/// Enters a decision.
+/// Enters a decision; `kept` counts all there are, since asking SQLite would walk 200 MB.
 ///
 /// # Errors
 /// Whatever SQLite says.
-pub fn enter(transaction: &Transaction<'_>, decision: &Decision) -> rusqlite::Result<()> {
+pub fn enter(transaction: &Transaction<'_>, decision: &Decision, kept: &mut i64) -> rusqlite::Result<()> {
     let body = serde_json::to_string(&DecisionLine::new(decision)).unwrap_or_default();
     let mut insert = transaction.prepare_cached("INSERT OR IGNORE INTO decision (id, body) VALUES (?1, ?2)")?;
-    insert.execute(params![decision.id, body])?;
-    if decision.decided.is_multiple_of(PRUNE_EVERY) { prune(transaction) } else { Ok(()) }
+    *kept += insert.execute(params![decision.id, body])? as i64;
+    if *kept >= DECISIONS_MAX + PRUNE_EVERY { prune(transaction, kept) } else { Ok(()) }
 }
 
 /// Enters what became of a decision; one that is no longer kept has no outcome to keep.
@@ -54,11 +54,11 @@ pub fn learned(transaction: &Transaction<'_>, learned: &Learned) -> rusqlite::Re
 ///
 /// # Errors
 /// Whatever SQLite says.
-fn prune(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-    let mut oldest = transaction.prepare_cached("SELECT id FROM decision ORDER BY id DESC LIMIT 1 OFFSET ?1")?;
-    let last: Option<i64> = oldest.query_row([DECISIONS_MAX], |row| row.get(0)).optional()?;
-    let Some(last) = last else { return Ok(()) };
-    transaction.execute("DELETE FROM decision WHERE id <= ?1", [last]).map(drop)
+fn prune(transaction: &Transaction<'_>, kept: &mut i64) -> rusqlite::Result<()> {
+    let mut oldest = transaction
+        .prepare_cached("DELETE FROM decision WHERE id IN (SELECT id FROM decision ORDER BY id LIMIT ?1)")?;
+    *kept -= oldest.execute([(*kept - DECISIONS_MAX).max(0)])? as i64;
+    Ok(())
 }
 
 /// Every decision with its outcome, oldest first, one JSON line each.
@@ -92,13 +92,7 @@ pub fn restored(connection: &Connection, now_us: i64) -> rusqlite::Result<Restor
     let mut select = connection.prepare("SELECT name, bytes FROM learned ORDER BY name")?;
     let learned = select.query_map([], |row| Ok((Arc::from(row.get::<_, String>(0)?), row.get(1)?)))?;
     let learned = learned.collect::<rusqlite::Result<_>>()?;
-    let mut select = connection.prepare("SELECT campaign, issued, redeemed FROM campaign_total ORDER BY campaign")?;
-    let spent = select.query_map([], |row| {
-        let (campaign, issued, redeemed) = (row.get::<_, String>(0)?, row.get(1)?, row.get(2)?);
-        let count = |number: i64| u64::try_from(number).unwrap_or(0);
-        Ok(Spent { campaign: campaign.into(), issued: count(issued), redeemed: count(redeemed) })
-    })?;
-    let spent = spent.collect::<rusqlite::Result<_>>()?;
+    let spent = spent(connection)?;
     let mut select = connection.prepare(
         "SELECT voucher, attendee, campaign, stand, issued_at_us, expires_at_us, state, voucher.decision, decision.body
          FROM voucher LEFT JOIN decision ON decision.id = voucher.decision AND voucher.state = 'issued'
@@ -107,6 +101,20 @@ pub fn restored(connection: &Connection, now_us: i64) -> rusqlite::Result<Restor
     let since_us = now_us - HISTORY.as_micros();
     let offers = select.query_map([since_us, OFFERS_MAX], past_offer)?.collect::<rusqlite::Result<_>>()?;
     Ok(Restored { learned, spent, offers })
+}
+
+/// What each campaign has given out.
+///
+/// # Errors
+/// Whatever SQLite says.
+pub fn spent(connection: &Connection) -> rusqlite::Result<Vec<Spent>> {
+    let mut select = connection.prepare("SELECT campaign, issued, redeemed FROM campaign_total ORDER BY campaign")?;
+    let spent = select.query_map([], |row| {
+        let (campaign, issued, redeemed) = (row.get::<_, String>(0)?, row.get(1)?, row.get(2)?);
+        let count = |number: i64| u64::try_from(number).unwrap_or(0);
+        Ok(Spent { campaign: campaign.into(), issued: count(issued), redeemed: count(redeemed) })
+    })?;
+    spent.collect()
 }
 
 fn past_offer(row: &Row<'_>) -> rusqlite::Result<PastOffer> {
@@ -147,12 +155,15 @@ mod tests {
         let transaction = store.connection.transaction().expect("begins");
         let decision =
             |at_s| if let Output::Decision(it) = samples::decision(at_s) { it } else { panic!("a decision") };
-        (1..4).for_each(|at_s| enter(&transaction, &decision(at_s)).expect("enters"));
-        enter(&transaction, &decision(3)).expect("a repeated replay changes nothing");
+        let mut kept = 0;
+        (1..4).for_each(|at_s| enter(&transaction, &decision(at_s), &mut kept).expect("enters"));
+        enter(&transaction, &decision(3), &mut kept).expect("a repeated replay changes nothing");
+        assert_eq!(kept, 3);
         let at = Timestamp::from_micros(9_000_000);
         let outcome = Outcome { decision: decision(2).id, at, redeemed: true, came: Some("bar".into()) };
         conclude(&transaction, &outcome).expect("concludes");
-        prune(&transaction).expect("prunes");
+        prune(&transaction, &mut kept).expect("within the bound");
+        assert_eq!(kept, 3);
         let mut lines = Vec::new();
         let count = export(&transaction, |line| {
             lines.push(DecisionLine::parse(line).expect("reads"));
@@ -161,6 +172,10 @@ mod tests {
         assert_eq!((count.expect("exports"), lines.len()), (3, 3));
         assert_eq!(lines[1].outcome, Some(OutcomeLine::new(&outcome)));
         assert_eq!((&lines[0].outcome, &lines[2].outcome), (&None, &None));
+        let mut too_many = DECISIONS_MAX + 2;
+        prune(&transaction, &mut too_many).expect("prunes");
+        let left: i64 = transaction.query_row("SELECT min(id) FROM decision", [], |row| row.get(0)).expect("one");
+        assert_eq!((too_many, left), (DECISIONS_MAX, decision(3).id), "the oldest two are gone");
     }
 
     #[test]
@@ -169,10 +184,11 @@ mod tests {
         let mut store = Store::open(&directory.path().join("venue.db")).expect("opens");
         let transaction = store.connection.transaction().expect("begins");
         let Output::Decision(decision) = samples::decision(1) else { panic!("a decision") };
-        enter(&transaction, &decision).expect("enters");
+        enter(&transaction, &decision, &mut 0).expect("enters");
         for voucher in ["v1", "v2"] {
             let Output::Offer(offer) = samples::offer(1, voucher) else { panic!("an offer") };
             ledger::issue(&transaction, &offer).expect("issues");
+            ledger::count(&transaction, "short-queue", (1, 0)).expect("counts");
         }
         let request = |code: &str| crate::store::RedeemRequest {
             code: code.into(),

@@ -6,6 +6,7 @@
 //! loss is counted.
 
 use crate::store::StoreError;
+use crate::store::campaigns::CampaignChange;
 use crate::store::ledger::{Join, OfferRow};
 use crate::store::redemption::{RedeemRequest, Redemption};
 use crate::store::settle::{Merged, SpentRecord, TakenBack};
@@ -46,6 +47,7 @@ pub(crate) enum Request {
     Offers(String, Reply<Vec<OfferRow>>),
     Join(Join, Reply<()>),
     Forget(String, Reply<bool>),
+    Campaigns(Vec<CampaignChange>, Reply<Vec<i64>>),
     Flush(Reply<()>),
 }
 
@@ -62,6 +64,7 @@ impl Request {
             Self::Offers(_, reply) => drop(reply.send(Err(error))),
             Self::Join(_, reply) => drop(reply.send(Err(error))),
             Self::Forget(_, reply) => drop(reply.send(Err(error))),
+            Self::Campaigns(_, reply) => drop(reply.send(Err(error))),
             Self::Flush(reply) => drop(reply.send(Err(error))),
         }
     }

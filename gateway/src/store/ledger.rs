@@ -88,13 +88,15 @@ pub struct OfferRow {
     pub redeemed_at_us: Option<i64>,
 }
 
-/// Enters an offer; `None` when this voucher or its code is there already, which a repeated replay causes.
+/// Enters an offer, which the caller counts; `None` when this voucher or its code is there already, which a repeated replay causes.
 ///
 /// # Errors
 /// Whatever SQLite says.
 pub fn issue(transaction: &Transaction<'_>, offer: &Offer) -> rusqlite::Result<Option<VoucherChange>> {
     let mut insert = transaction.prepare_cached(
-        "INSERT OR IGNORE INTO voucher VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'issued', NULL, NULL, ?12)",
+        "INSERT OR IGNORE INTO voucher (voucher, code, attendee, campaign, stand, text, percent, issued_at_us,
+         expires_at_us, score, propensity, state, decision)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'issued', ?12)",
     )?;
     let (at_us, expires_at_us) = (offer.at.as_micros(), offer.expires_at.as_micros());
     let row = params![
@@ -112,9 +114,6 @@ pub fn issue(transaction: &Transaction<'_>, offer: &Offer) -> rusqlite::Result<O
         offer.decision
     ];
     let entered = insert.execute(row)? == 1;
-    if entered {
-        count(transaction, &offer.campaign, (1, 0))?;
-    }
     Ok(entered.then(|| VoucherChange::issued(offer)))
 }
 

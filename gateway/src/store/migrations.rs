@@ -8,7 +8,7 @@
 use rusqlite::Connection;
 
 /// Steps in order; the version of a database is how many of them it has seen.
-pub const MIGRATIONS: &[&str] = &[FIRST, DECISIONS, TILLS, HEAT_SUMS];
+pub const MIGRATIONS: &[&str] = &[FIRST, DECISIONS, TILLS, HEAT_SUMS, LEDGER];
 
 /// The version that has hours and days of heat.
 pub const HEAT_SUMS_SINCE: i64 = 4;
@@ -112,6 +112,33 @@ INSERT INTO heat SELECT 0, w.floor, w.from_us, w.to_us, w.closed, w.cell_m, w.co
     FROM heat_window AS w;
 DROP TABLE heat_cell;
 DROP TABLE heat_window;
+";
+
+/// Vouchers get a number of their own: the two indexes in random order, by code and by attendee, then hold it in
+/// place of the 32 digits of the identity, which halves what a burst of offers writes. Decisions are counted.
+const LEDGER: &str = "
+CREATE TABLE voucher_numbered (
+    number INTEGER PRIMARY KEY, voucher TEXT NOT NULL UNIQUE, code TEXT NOT NULL UNIQUE, attendee TEXT NOT NULL,
+    campaign TEXT NOT NULL, stand TEXT NOT NULL, text TEXT NOT NULL, percent REAL NOT NULL,
+    issued_at_us INTEGER NOT NULL, expires_at_us INTEGER NOT NULL, score REAL NOT NULL, propensity REAL NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('issued', 'redeemed', 'expired')),
+    redeemed_at_us INTEGER, till TEXT, decision INTEGER
+) STRICT;
+INSERT INTO voucher_numbered (voucher, code, attendee, campaign, stand, text, percent, issued_at_us, expires_at_us,
+    score, propensity, state, redeemed_at_us, till, decision)
+    SELECT voucher, code, attendee, campaign, stand, text, percent, issued_at_us, expires_at_us, score, propensity,
+    state, redeemed_at_us, till, decision FROM voucher ORDER BY issued_at_us, voucher;
+DROP TABLE voucher;
+ALTER TABLE voucher_numbered RENAME TO voucher;
+CREATE INDEX voucher_attendee ON voucher (attendee, issued_at_us);
+CREATE INDEX voucher_open ON voucher (expires_at_us) WHERE state = 'issued';
+ALTER TABLE outbox_total ADD COLUMN decisions INTEGER NOT NULL DEFAULT 0;
+UPDATE outbox_total SET decisions = (SELECT count(*) FROM decision);
+CREATE TABLE campaign_version (
+    version INTEGER PRIMARY KEY, campaign TEXT NOT NULL, at_us INTEGER NOT NULL, who TEXT NOT NULL,
+    change TEXT NOT NULL CHECK (change IN ('added', 'changed', 'removed', 'imported')), body TEXT
+) STRICT;
+CREATE INDEX campaign_version_campaign ON campaign_version (campaign, version);
 ";
 
 /// The version this program writes.

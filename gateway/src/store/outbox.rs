@@ -24,6 +24,15 @@ pub const BATCH_ROWS: i64 = 256;
 /// Oldest events dropped at a time when the outbox is full.
 const DROPPED_AT_ONCE: i64 = 256;
 
+/// Deletions, each telling the bytes it freed.
+const DELIVERED: &str =
+    "DELETE FROM outbox WHERE id BETWEEN ?1 AND ?2 RETURNING octet_length(topic) + octet_length(payload)";
+const OVERTAKEN: &str =
+    "DELETE FROM outbox WHERE state = 1 AND topic = ?1 RETURNING octet_length(topic) + octet_length(payload)";
+const FORGOTTEN: &str = "DELETE FROM outbox WHERE topic = ?1 RETURNING octet_length(topic) + octet_length(payload)";
+const OLDEST: &str = "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state = 0 ORDER BY id LIMIT ?1)
+    RETURNING octet_length(topic) + octet_length(payload)";
+
 /// A message that waits for delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxRow {
@@ -53,6 +62,8 @@ pub struct Totals {
     pub bytes: i64,
     /// The latest event time committed.
     pub event_us: Option<i64>,
+    /// Decisions in the log; here because it changes with the rest.
+    pub decisions: i64,
 }
 
 impl Totals {
@@ -62,9 +73,10 @@ impl Totals {
     /// Whatever SQLite says.
     pub fn read(connection: &Connection) -> rusqlite::Result<Self> {
         let row = |row: &Row<'_>| {
-            Ok(Self { next_id: row.get(0)?, waiting: row.get(1)?, bytes: row.get(2)?, event_us: row.get(3)? })
+            let (next_id, waiting, bytes) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(Self { next_id, waiting, bytes, event_us: row.get(3)?, decisions: row.get(4)? })
         };
-        connection.query_row("SELECT next_id, waiting, bytes, event_us FROM outbox_total", [], row)
+        connection.query_row("SELECT next_id, waiting, bytes, event_us, decisions FROM outbox_total", [], row)
     }
 
     /// Stores the totals; part of every transaction that changes the outbox.
@@ -72,9 +84,10 @@ impl Totals {
     /// # Errors
     /// Whatever SQLite says.
     pub fn write(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-        let mut update = transaction
-            .prepare_cached("UPDATE outbox_total SET next_id = ?1, waiting = ?2, bytes = ?3, event_us = ?4")?;
-        update.execute(params![self.next_id, self.waiting, self.bytes, self.event_us]).map(drop)
+        let mut update = transaction.prepare_cached(
+            "UPDATE outbox_total SET next_id = ?1, waiting = ?2, bytes = ?3, event_us = ?4, decisions = ?5",
+        )?;
+        update.execute(params![self.next_id, self.waiting, self.bytes, self.event_us, self.decisions]).map(drop)
     }
 
     /// Appends a message; state takes the place of older state of its topic.
@@ -84,7 +97,7 @@ impl Totals {
     pub fn push(&mut self, transaction: &Transaction<'_>, message: &Message) -> rusqlite::Result<()> {
         // A closed heat window also overtakes the open reports of its topic that still wait.
         if message.state || message.kind == "heat" {
-            self.remove(transaction, "state = 1 AND topic = ?1", &message.topic)?;
+            self.remove(transaction, OVERTAKEN, [&message.topic])?;
         }
         let mut insert = transaction.prepare_cached("INSERT INTO outbox VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
         let Message { topic, kind, state, retained, at_us, expires_at_us, payload } = message;
@@ -95,12 +108,20 @@ impl Totals {
         Ok(())
     }
 
-    /// Deletes a row that was delivered, or whose time is over.
+    /// Deletes rows that were delivered, or whose time is over. Brokers acknowledge nearly in order, so that
+    /// hundreds go with one statement.
     ///
     /// # Errors
     /// Whatever SQLite says.
-    pub fn delete(&mut self, transaction: &Transaction<'_>, id: i64) -> rusqlite::Result<()> {
-        self.remove(transaction, "id = ?1", id).map(drop)
+    pub fn delete(&mut self, transaction: &Transaction<'_>, ids: &[i64]) -> rusqlite::Result<()> {
+        let mut sorted = ids.to_vec();
+        sorted.sort_unstable();
+        sorted.dedup();
+        for run in sorted.chunk_by(|before, after| before + 1 == *after) {
+            let (first, last) = (run[0], run[run.len() - 1]);
+            self.remove(transaction, DELIVERED, params![first, last])?;
+        }
+        Ok(())
     }
 
     /// Deletes what waits for an attendee who is to be forgotten.
@@ -108,7 +129,7 @@ impl Totals {
     /// # Errors
     /// Whatever SQLite says.
     pub fn forget(&mut self, transaction: &Transaction<'_>, offer_topic: &str) -> rusqlite::Result<()> {
-        self.remove(transaction, "topic = ?1", offer_topic).map(drop)
+        self.remove(transaction, FORGOTTEN, [offer_topic]).map(drop)
     }
 
     /// Drops the oldest events while more than `bytes_max` waits; how many were dropped.
@@ -118,8 +139,7 @@ impl Totals {
     pub fn shrink(&mut self, transaction: &Transaction<'_>, bytes_max: i64) -> rusqlite::Result<i64> {
         let mut dropped = 0;
         while self.bytes > bytes_max {
-            let oldest = "id IN (SELECT id FROM outbox WHERE state = 0 ORDER BY id LIMIT ?1)";
-            match self.remove(transaction, oldest, DROPPED_AT_ONCE)? {
+            match self.remove(transaction, OLDEST, [DROPPED_AT_ONCE])? {
                 0 => break,
                 count => dropped += count,
             }
@@ -130,12 +150,11 @@ impl Totals {
     fn remove(
         &mut self,
         transaction: &Transaction<'_>,
-        condition: &str,
-        argument: impl rusqlite::ToSql,
+        sql: &str,
+        arguments: impl rusqlite::Params,
     ) -> rusqlite::Result<i64> {
-        let sql = format!("DELETE FROM outbox WHERE {condition} RETURNING octet_length(topic) + octet_length(payload)");
-        let mut delete = transaction.prepare_cached(&sql)?;
-        let mut removed = delete.query([argument])?;
+        let mut delete = transaction.prepare_cached(sql)?;
+        let mut removed = delete.query(arguments)?;
         let mut count = 0;
         while let Some(row) = removed.next()? {
             self.bytes -= row.get::<_, i64>(0)?;
@@ -317,12 +336,21 @@ mod tests {
     #[test]
     fn numbers_are_not_used_twice() {
         let again = |transaction: &Transaction<'_>, totals: &mut Totals| {
-            totals.delete(transaction, 1).expect("deletes");
-            totals.delete(transaction, 1).expect("and again, which changes nothing");
+            totals.delete(transaction, &[1]).expect("deletes");
+            totals.delete(transaction, &[1, 1]).expect("and again, which changes nothing");
             let message = messages::message(&samples::alert(3), &samples::venue()).expect("good").expect("some");
             totals.push(transaction, &message).expect("appends");
         };
         check(&[samples::alert(1)], again, &[(2, "alert")]);
+    }
+
+    #[test]
+    fn what_was_delivered_goes_in_whatever_order_it_was() {
+        let outputs: Vec<Output> = (1..=9).map(samples::alert).collect();
+        let delete = |transaction: &Transaction<'_>, totals: &mut Totals| {
+            totals.delete(transaction, &[9, 2, 3, 1, 6, 3, 99]).expect("deletes");
+        };
+        check(&outputs, delete, &[(4, "alert"), (5, "alert"), (7, "alert"), (8, "alert")]);
     }
 
     #[test]

@@ -196,7 +196,7 @@ mod tests {
             let comes = if held_back { number % 10 == 0 } else { number % 5 < 2 };
             let came = comes.then(|| "bar".into());
             let outcome = Outcome { decision: decision.id, at: decision.at, redeemed: comes && !held_back, came };
-            decisions::enter(&transaction, &decision).expect("enters");
+            decisions::enter(&transaction, &decision, &mut 0).expect("enters");
             decisions::conclude(&transaction, &outcome).expect("concludes");
         }
         let results = campaigns(&transaction).expect("reads");

@@ -7,6 +7,7 @@
 
 use crate::live::Live;
 use crate::store::books::{Books, Told};
+use crate::store::campaigns::{self, CampaignChange};
 use crate::store::inbox::{Batch, EVENTS_MAX, Inbox, Request, StoreCounts, count, is_event};
 use crate::store::ledger::{self, Attendee, Join, OfferRow};
 use crate::store::redemption::{RedeemRequest, Redemption};
@@ -126,6 +127,23 @@ impl StoreHandle {
     /// The store cannot write now; nothing has been erased.
     pub async fn forget(&self, attendee: String) -> Result<bool, StoreError> {
         self.inbox.ask(|reply| Request::Forget(attendee, reply)).await
+    }
+
+    /// Stores changes of campaigns, all or none; the version of each.
+    ///
+    /// # Errors
+    /// The store cannot write now; nothing was changed.
+    pub async fn change_campaigns(&self, changes: Vec<CampaignChange>) -> Result<Vec<i64>, StoreError> {
+        self.inbox.ask(|reply| Request::Campaigns(changes, reply)).await
+    }
+
+    /// Version and body of the campaigns as staff left them; `None` where nobody has edited any.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn edited_campaigns(&self) -> Result<Option<Vec<(i64, String)>>, StoreError> {
+        let failed = |error: rusqlite::Error| StoreError::from_sqlite(&self.path, "read", &error);
+        campaigns::current(&open_reader(&self.path)?).map_err(failed)
     }
 
     /// Everybody who opted in, for registering their beacons at start. Read past the writer thread.

@@ -7,36 +7,35 @@
 use super::App;
 use super::history::read;
 use super::reply::{self, Refusal};
+use crate::campaigns::Entry;
 use crate::store::results::{self, CampaignResult, Interval, Switchback};
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::{Value, json};
-use venue_engine::offers::campaign::Campaign;
 
 /// Every campaign with its results.
 pub(super) async fn list(State(shared): App, request: HeaderMap) -> Result<Response, Refusal> {
     // Campaigns of one venue switch together; the first one's blocks are everybody's.
-    let block = shared.state.campaigns.iter().find_map(|campaign| campaign.switchback);
+    let entries = shared.state.campaigns.entries();
+    let block = entries.iter().find_map(|entry| entry.campaign.switchback);
     let (results, switchback) = read(&shared, move |connection| {
         let switchback = block.map(|block| results::switchback(connection, block)).transpose()?;
         Ok((results::campaigns(connection)?, switchback))
     })
     .await?;
     let none = CampaignResult::default();
-    let told = shared
-        .state
-        .campaigns
-        .iter()
-        .map(|campaign| campaign_json(campaign, results.get(&*campaign.name).unwrap_or(&none)));
+    let told = entries.iter().map(|entry| campaign_json(entry, results.get(&*entry.campaign.name).unwrap_or(&none)));
     let told: Vec<Value> = told.collect();
     let switchback = switchback.map(|found| switchback_json(&found));
     Ok(reply::value(&request, &json!({"campaigns": told, "switchback": switchback})))
 }
 
-fn campaign_json(campaign: &Campaign, result: &CampaignResult) -> Value {
+fn campaign_json(entry: &Entry, result: &CampaignResult) -> Value {
+    let campaign = &entry.campaign;
     json!({
         "campaign": &*campaign.name,
+        "version": entry.version,
         "percent": campaign.percent,
         "budget_count": campaign.budget_count,
         "issued": result.issued,

@@ -8,6 +8,7 @@
 mod anchors;
 mod assets;
 mod attendees;
+mod campaign_edits;
 mod campaigns;
 mod connections;
 mod history;
@@ -20,6 +21,7 @@ mod till;
 mod venue;
 mod vouchers;
 
+use crate::campaigns::Book;
 use crate::live::Live;
 use crate::radio::source::Sources;
 use crate::runtime::EngineHandle;
@@ -30,7 +32,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use venue_engine::offers::campaign::Campaign;
 use venue_engine::venue::Venue;
 
 /// How often state that waited for company is told.
@@ -54,7 +55,7 @@ pub struct WebState {
     /// Keys of vouchers.
     pub keys: Arc<Keys>,
     /// Campaigns that run.
-    pub campaigns: Arc<Vec<Campaign>>,
+    pub campaigns: Arc<Book>,
 }
 
 /// What handlers share.

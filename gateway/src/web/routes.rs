@@ -4,7 +4,8 @@
 //! loaded by anything else. It refuses unknown paths and methods, in JSON below `/api/`.
 
 use super::reply::Refusal;
-use super::{Shared, anchors, assets, attendees, campaigns, history, metrics, settle, stream, till, venue, vouchers};
+use super::{Shared, anchors, assets, attendees, campaign_edits, campaigns, history, metrics, settle};
+use super::{stream, till, venue, vouchers};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
@@ -55,11 +56,22 @@ pub(super) fn table() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("/api/v1/vouchers/keys", get(vouchers::keys)),
         ("/api/v1/vouchers/{voucher}/revoke", post(settle::revoke)),
         ("/api/v1/time", get(vouchers::time)),
-        ("/api/v1/campaigns", get(campaigns::list)),
+        ("/api/v1/campaigns", get(campaigns::list).post(campaign_edits::add)),
+        ("/api/v1/campaigns.toml", whole_file(get(campaign_edits::export).put(campaign_edits::import))),
+        (
+            "/api/v1/campaigns/{campaign}",
+            get(campaign_edits::one).put(campaign_edits::put).delete(campaign_edits::remove),
+        ),
+        ("/api/v1/campaigns/{campaign}/versions", get(campaign_edits::history)),
         ("/api/v1/anchors", post(anchors::add)),
         ("/metrics", get(metrics::text)),
         ("/healthz", get(metrics::health)),
     ]
+}
+
+/// Takes larger bodies than other routes.
+fn whole_file(handlers: MethodRouter<Arc<Shared>>) -> MethodRouter<Arc<Shared>> {
+    handlers.layer(DefaultBodyLimit::max(campaign_edits::FILE_BYTES_MAX))
 }
 
 /// The router over the table.

@@ -38,7 +38,8 @@ impl Served {
         let engine = Engine::new(venue.clone(), Settings::default(), None, Vec::new());
         let (engine, engine_thread) = runtime::spawn(engine, Clock::Wall, store.clone()).expect("a thread");
         let keys = Arc::new(crate::voucher::keys::Keys::of([1; 32]));
-        let campaigns = Arc::new(venue_engine::offers::campaign::shipped(&venue));
+        let campaigns = crate::campaigns::Book::of_text(venue_engine::offers::campaign::SHIPPED, venue.clone());
+        let campaigns = Arc::new(campaigns.expect("the shipped file"));
         let state = WebState { venue, live, store, database, engine, radios: Sources::default(), keys, campaigns };
         let (shutdown, ending) = watch::channel(false);
         let runtime =
@@ -127,7 +128,7 @@ fn every_route_is_described_and_every_description_answers() {
     let served = Served::start();
     for (path, methods) in paths {
         let path = path.replace("{version}", "1").replace("{path}", "shared/tokens.css").replace("{queue}", "bar");
-        let path = path.replace("{attendee}", "mia");
+        let path = path.replace("{attendee}", "mia").replace("{campaign}", "short-queue");
         for method in ["get", "post", "delete", "put"] {
             // Streams do not end; their own test reads them.
             if path.ends_with("/live") && method == "get" {
@@ -292,6 +293,49 @@ fn what_a_campaign_has_brought_is_told() {
     let campaign = &told["campaigns"][0];
     assert_eq!((&campaign["campaign"], &campaign["issued"]), (&json!("short-queue"), &json!(1)), "{told}");
     assert_eq!((&campaign["redeemed"], &campaign["uplift"]), (&json!(0), &Value::Null), "{told}");
+}
+
+#[test]
+fn campaigns_are_edited_and_every_version_is_remembered() {
+    let served = Served::start();
+    let ask = |method: &str, path: &str, headers: &str, body: &Value| {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        served
+            .ask(method, &format!("/api/v1/campaigns{path}"), &format!("X-Staff-Name: ada\r\n{headers}"), &body)
+            .json()
+    };
+    let campaign = |percent: i64| {
+        json!({"name": "happy hour", "percent": percent, "text": "{percent} % off", "when_wait_over_s": 180,
+               "and_wait_there_under_s": 120, "stand": "bar"})
+    };
+    let (status, first) = ask("POST", "", "", &campaign(30));
+    assert_eq!((status, &first["version"], &first["campaign"]["percent"]), (201, &json!(2), &json!(30)), "{first}");
+    assert_eq!(ask("POST", "", "", &campaign(31)).0, 409);
+    let (status, faults) = ask("PUT", "/happy%20hour", "", &campaign(300));
+    assert_eq!((status, &faults["faults"][0]["key"]), (422, &json!("percent")), "{faults}");
+    assert_eq!(ask("PUT", "/other", "", &campaign(30)).0, 400, "two names");
+    assert_eq!(ask("PUT", "/happy%20hour", "If-Match: \"1\"\r\n", &campaign(40)).0, 412);
+    let (status, second) = ask("PUT", "/happy%20hour", "If-Match: \"2\"\r\n", &campaign(40));
+    assert_eq!((status, &second["version"]), (200, &json!(3)), "{second}");
+
+    let file = String::from_utf8(served.ask("GET", "/api/v1/campaigns.toml", "", "").body).expect("text");
+    assert!(file.contains("\"percent\" = 40") && file.contains("short-queue"), "{file}");
+    assert_eq!(ask("DELETE", "/happy%20hour", "", &Value::Null).0, 200);
+    assert_eq!(ask("DELETE", "/happy%20hour", "", &Value::Null).0, 404);
+    assert_eq!(ask("GET", "/happy%20hour", "", &Value::Null).0, 404);
+    let (status, told) = served.ask("PUT", "/api/v1/campaigns.toml", "", &file).json();
+    assert_eq!((status, &told["campaigns"], &told["changes"]), (200, &json!(2), &json!(1)), "{told}");
+    let (status, told) = served.ask("PUT", "/api/v1/campaigns.toml", "", "[[campaign]]\nx = 1\n").json();
+    assert_eq!((status, &told["faults"][0]["key"]), (422, &json!("line 1")), "{told}");
+
+    let (_, told) = ask("GET", "/happy%20hour/versions", "", &Value::Null);
+    let versions = told["versions"].as_array().expect("versions").iter();
+    let versions: Vec<String> =
+        versions.map(|it| format!("{} {} {}", it["version"], it["change"], it["who"])).collect();
+    let wanted = [r#"5 "imported" "unknown""#, r#"4 "removed" "ada""#, r#"3 "changed" "ada""#, r#"2 "added" "ada""#];
+    assert_eq!(versions, wanted, "{told}");
+    let stored = served.state.store.edited_campaigns().expect("reads").expect("edited");
+    assert_eq!(stored.iter().map(|(version, _)| *version).collect::<Vec<_>>(), [5, 1]);
 }
 
 #[test]

@@ -88,6 +88,9 @@ impl Offers {
     fn gather_arms(&mut self, who: &str, here: QueueId, seen: Whereabouts, facts: Situation) {
         self.arms.clear();
         for place in 0..self.campaigns.len() {
+            if !self.campaigns[place].runs {
+                continue;
+            }
             if let Err(reason) = self.campaign_eligible(place, who, here, seen.at, facts.wait_here_s) {
                 self.refusals.count(reason);
                 continue;

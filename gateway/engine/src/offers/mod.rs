@@ -9,7 +9,7 @@
 //! `under_way` what was offered before, `features` what the model is told, `head` and `without` what the
 //! venue has learned beyond it, `choice` and `prices` what each offer is worth, `policy` how likely each is
 //! drawn, `deciding` all of this in its order, `voucher` and `message` what she receives, `decision` what is
-//! written down, `restore` how it goes on after a restart.
+//! written down, `restore` how it goes on after a restart, `replace` when staff edit the campaigns.
 
 pub mod attendee;
 pub mod campaign;
@@ -22,6 +22,7 @@ pub mod head;
 pub mod message;
 pub mod policy;
 pub mod prices;
+mod replace;
 pub mod restore;
 mod stands;
 pub mod under_way;
@@ -115,6 +116,8 @@ struct Spending {
     head: Option<Head>,
     /// Whether there is something to be told for the next start.
     changed: bool,
+    /// Whether it is offered; one that ended is kept for its vouchers.
+    runs: bool,
 }
 
 /// What scores where no model does.
@@ -125,8 +128,8 @@ impl Offers {
     pub fn new(venue: Arc<Venue>, seed: u64, campaigns: Vec<Campaign>, scorer: Option<Box<dyn Scorer>>) -> Self {
         let stands = Stands::new(venue);
         let spending = |campaign| {
-            let (price, head, changed) = (Price::default(), None, false);
-            Spending { campaign, issued: 0, redeemed: 0, price, head, changed }
+            let (price, head, changed, runs) = (Price::default(), None, false, true);
+            Spending { campaign, issued: 0, redeemed: 0, price, head, changed, runs }
         };
         let mut offers = Self {
             under_way: UnderWay::new(stands.len(), campaigns.len()),
@@ -267,7 +270,7 @@ impl Offers {
 
     /// Whether there is anything to offer at all.
     pub fn has_campaigns(&self) -> bool {
-        !self.campaigns.is_empty()
+        self.campaigns.iter().any(|spending| spending.runs)
     }
 
     /// Whether a model scores the offers; otherwise the rule by the gain in wait does.

@@ -89,7 +89,7 @@ impl Offers {
         }
     }
 
-    fn campaign_place(&self, name: &str) -> Option<usize> {
+    pub(super) fn campaign_place(&self, name: &str) -> Option<usize> {
         self.campaigns.iter().position(|spending| &*spending.campaign.name == name)
     }
 

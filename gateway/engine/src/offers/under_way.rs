@@ -64,6 +64,11 @@ impl UnderWay {
         }
     }
 
+    /// Makes room for one more campaign.
+    pub fn add_campaign(&mut self) {
+        self.per_campaign.push(0);
+    }
+
     /// Notes a voucher that was given out.
     pub fn issue(&mut self, voucher: Arc<str>, held: Held) {
         self.per_stand[usize::from(held.stand.0)] += u32::from(!held.arrived);

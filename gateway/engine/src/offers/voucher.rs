@@ -1,8 +1,8 @@
 //! Identity and code of a voucher.
 //!
-//! In: a secret seed, the moment and the number of vouchers made before. Out: an identity (128 bits,
-//! 32 hex digits, told over MQTT and shown to nobody) and a code (50 bits, 10 characters of Crockford's
-//! base 32, typed at the till). Neither can be computed from the other without the seed. Refuses codes
+//! In: a secret seed, the moment and the number of vouchers made before. Out: an identity (32 hex digits: the
+//! millisecond in 48 bits, then 80 bits of hash; told over MQTT and shown to nobody) and a code (50 bits, 10
+//! characters of Crockford's base 32, typed at the till). Neither can be computed from the other without the seed. Refuses codes
 //! that are not ten such characters; whether a code was ever given out is for the ledger to say.
 
 use super::choice::SecretHash;
@@ -14,6 +14,9 @@ pub const CODE_LEN: usize = 10;
 
 /// Crockford's base 32 (crockford.com/base32.html): no I, L, O and U, so nothing looks like 1 or 0 or an oath.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// Bits of an identity that say when it was made.
+const MOMENT_BITS: u32 = 48;
 
 /// Bits of one character.
 const CHARACTER_BITS: u32 = 5;
@@ -46,12 +49,15 @@ impl VoucherMaker {
     }
 
     /// Names for the next voucher. The moment is hashed along with the counter, so that a maker that
-    /// starts again with the same seed does not repeat the names it gave before.
+    /// starts again with the same seed does not repeat the names it gave before. It also leads the identity, so
+    /// that a ledger ordered by identity grows at its end.
     pub fn next(&mut self, at: Timestamp) -> VoucherNames {
         self.made += 1;
         let counter = [self.made.to_le_bytes(), at.as_micros().to_le_bytes()].concat();
         let mut voucher = String::with_capacity(32);
-        write!(voucher, "{:032x}", self.identity.of(&counter)).expect("a String takes everything");
+        let millisecond = at.as_micros().div_euclid(1_000) & ((1 << MOMENT_BITS) - 1);
+        let number = (millisecond as u128) << (128 - MOMENT_BITS) | self.identity.of(&counter) >> MOMENT_BITS;
+        write!(voucher, "{number:032x}").expect("a String takes everything");
         VoucherNames { voucher, code: code_text(self.code.of(&counter) as u64) }
     }
 }
