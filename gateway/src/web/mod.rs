@@ -16,9 +16,11 @@ mod reply;
 mod routes;
 mod settle;
 mod stream;
+mod tables;
 mod till;
 mod venue;
 mod vouchers;
+mod why;
 
 use crate::live::Live;
 use crate::radio::source::Sources;
@@ -64,6 +66,8 @@ struct Shared {
     plan: String,
     assets: assets::Assets,
     readers: history::Readers,
+    /// Known counts taken since the start: the engine forgets them with the program.
+    noted: anchors::Noted,
     gates: stream::Gates,
     shutdown: watch::Receiver<bool>,
 }
@@ -78,6 +82,7 @@ pub async fn serve(listener: TcpListener, state: WebState, shutdown: watch::Rece
         plan: venue::plan(&state.venue).to_string(),
         assets: assets::Assets::new(),
         readers: history::Readers::new(state.database.clone()),
+        noted: anchors::Noted::default(),
         gates: stream::Gates::default(),
         shutdown: shutdown.clone(),
         state,

@@ -4,7 +4,9 @@
 //! loaded by anything else. It refuses unknown paths and methods, in JSON below `/api/`.
 
 use super::reply::Refusal;
-use super::{Shared, anchors, assets, attendees, campaigns, history, metrics, settle, stream, till, venue, vouchers};
+use super::{
+    Shared, anchors, assets, attendees, campaigns, history, metrics, settle, stream, till, venue, vouchers, why,
+};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
@@ -34,6 +36,7 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
 pub(super) fn table() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
     vec![
         ("/", get(assets::staff_page)),
+        ("/history", get(assets::history_page)),
         ("/me", get(assets::attendee_page)),
         ("/till", get(assets::till_page)),
         ("/assets/{version}/{*path}", get(assets::file)),
@@ -43,6 +46,9 @@ pub(super) fn table() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("/api/v1/live", get(stream::live)),
         ("/api/v1/heat", get(history::heat)),
         ("/api/v1/queues/{queue}/history", get(history::queue)),
+        ("/api/v1/people/history", get(history::people)),
+        ("/api/v1/movements", get(history::movements)),
+        ("/api/v1/why", get(why::figure)),
         ("/api/v1/attendees", post(attendees::join)),
         ("/api/v1/attendees/{attendee}", axum::routing::delete(attendees::forget)),
         ("/api/v1/attendees/{attendee}/offers", get(attendees::offers)),
