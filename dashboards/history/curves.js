@@ -25,12 +25,13 @@ import { html, svg } from '../shared/elements.js';
  * @property {(value: number) => string} [text]  of a value
  */
 
-/** The drawing's units; it is stretched to the width there is. */
-const [WIDTH, HEIGHT] = [900, 190];
+/** A drawing is made for the width there is, in pixels, so that its text has one size; on paper it is stretched. */
+const [WIDTH_MIN, WIDTH_UNKNOWN, HEIGHT] = [280, 900, 190];
 const [LEFT, RIGHT, TOP, BOTTOM] = [44, 12, 10, 24];
 /** As many ticks as are read without effort. */
 const TICKS_MAX = 5;
-const TIMES_MAX = 6;
+/** A time of day, and a day with it, need this many pixels. */
+const [TIME_PX, DAY_PX] = [80, 140];
 const MINUTES = [1, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 7200, 14400, 28800, 43200];
 
 /** @param {HTMLElement} place @param {Curve} curve @param {Words} words */
@@ -44,8 +45,9 @@ export function drawCurve(place, curve, words) {
   const largest = Math.max(curve.least_top ?? 0, curve.limit ?? 0, ...values);
   const step = niceStep(largest / TICKS_MAX);
   const top = curve.top ?? Math.max(step, Math.ceil(largest / step) * step);
-  const scale = new Scale(curve.series[0].range, top);
-  const root = svg('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'data-cursor': '' });
+  const width = Math.max(WIDTH_MIN, place.clientWidth || WIDTH_UNKNOWN);
+  const scale = new Scale(curve.series[0].range, top, width);
+  const root = svg('svg', { viewBox: `0 0 ${width} ${HEIGHT}`, role: 'img', 'data-cursor': '' });
   const said = summary(curve, text, words);
   root.setAttribute('aria-label', said);
   root.append(
@@ -59,6 +61,7 @@ export function drawCurve(place, curve, words) {
   place.replaceChildren(root, html('p', { class: 'said soft' }, said));
   place.dataset.fromUs = String(scale.range.from_us);
   place.dataset.toUs = String(scale.range.to_us);
+  place.dataset.width = String(width);
 }
 
 /** Marks a moment in a curve, or none. @param {HTMLElement} place @param {number | null} at_us */
@@ -66,7 +69,7 @@ export function markMoment(place, at_us) {
   const cursor = place.querySelector('.cursor');
   if (!cursor) return;
   const range = { from_us: Number(place.dataset.fromUs), to_us: Number(place.dataset.toUs) };
-  const x = new Scale(range, 1).x(at_us ?? -1);
+  const x = new Scale(range, 1, Number(place.dataset.width)).x(at_us ?? -1);
   cursor.setAttribute('d', at_us === null ? '' : `M${x.toFixed(1)} ${TOP}V${HEIGHT - BOTTOM}`);
 }
 
@@ -78,16 +81,17 @@ export function keyOf(words, ranges) {
 }
 
 class Scale {
-  /** @param {Range} range @param {number} top */
-  constructor(range, top) {
+  /** @param {Range} range @param {number} top @param {number} width */
+  constructor(range, top, width) {
     this.range = range;
     this.top = top;
+    this.right = width - RIGHT;
   }
 
   /** @param {number} at_us */
   x(at_us) {
     const share = (at_us - this.range.from_us) / (this.range.to_us - this.range.from_us);
-    return LEFT + Math.max(0, Math.min(1, share)) * (WIDTH - LEFT - RIGHT);
+    return LEFT + Math.max(0, Math.min(1, share)) * (this.right - LEFT);
   }
 
   /** @param {number} value */
@@ -132,7 +136,7 @@ function valueTicks(top, step, scale, text) {
   return values.flatMap((value) => {
     const y = scale.y(value);
     const label = svg('text', { class: 'tick', x: LEFT - 6, y: y + 4, 'text-anchor': 'end' }, text(value));
-    return [svg('path', { class: 'grid', d: `M${LEFT} ${y}H${WIDTH - RIGHT}` }), label];
+    return [svg('path', { class: 'grid', d: `M${LEFT} ${y}H${scale.right}` }), label];
   });
 }
 
@@ -140,13 +144,14 @@ function valueTicks(top, step, scale, text) {
 function timeTicks(scale, words) {
   const { from_us, to_us } = scale.range;
   const minutes = (to_us - from_us) / 60e6;
-  const every_min = MINUTES.find((count) => minutes / count <= TIMES_MAX) ?? 86400;
+  const ticks_max = Math.max(2, Math.floor((scale.right - LEFT) / (minutes > 1440 ? DAY_PX : TIME_PX)));
+  const every_min = MINUTES.find((count) => minutes / count <= ticks_max) ?? 86400;
   const every_us = every_min * 60e6;
   const away_us = new Date(from_us / 1000).getTimezoneOffset() * 60e6;
   const ticks = [];
   for (let at_us = Math.ceil((from_us - away_us) / every_us) * every_us + away_us; at_us <= to_us; at_us += every_us) {
     const x = scale.x(at_us);
-    if (x < LEFT + 10 || x > WIDTH - RIGHT - 14) continue;
+    if (x < LEFT + 10 || x > scale.right - 14) continue;
     const text = every_min >= 1440 ? words.day.format(new Date(at_us / 1000)) : minutes > 1440 ? words.moment(at_us) : words.time(at_us);
     ticks.push(svg('path', { class: 'grid', d: `M${x} ${TOP}V${HEIGHT - BOTTOM}` }));
     ticks.push(svg('text', { class: 'tick', x, y: HEIGHT - 6, 'text-anchor': 'middle' }, text));
@@ -157,8 +162,8 @@ function timeTicks(scale, words) {
 /** @param {number} limit @param {string} text @param {Scale} scale */
 function limitLine(limit, text, scale) {
   const y = scale.y(limit);
-  const label = svg('text', { class: 'tick limit-text', x: WIDTH - RIGHT - 4, y: y - 4, 'text-anchor': 'end' }, text);
-  return [svg('path', { class: 'limit', d: `M${LEFT} ${y}H${WIDTH - RIGHT}` }), label];
+  const label = svg('text', { class: 'tick limit-text', x: scale.right - 4, y: y - 4, 'text-anchor': 'end' }, text);
+  return [svg('path', { class: 'limit', d: `M${LEFT} ${y}H${scale.right}` }), label];
 }
 
 /** @param {Curve} curve @param {(value: number) => string} text @param {Words} words */

@@ -131,13 +131,15 @@ function outline(venue, floor) {
   const points = (/** @type {[number, number][]} */ shape) => shape.map(([x, y]) => `${x},${floor.depth_m - y}`).join(' ');
   const root = svg('svg', { viewBox: `0 0 ${floor.width_m} ${floor.depth_m}`, 'aria-hidden': true });
   const size = floor.width_m / 34;
+  const walls = venue.walls.filter(here).flatMap((wall) => wall.points.slice(1).map((point, index) => [wall.points[index], point]));
+  const clear = [...venue.queues.filter(here).flatMap((queue) => [queue.area, queue.counter]), ...walls];
   root.append(
     svg('rect', { class: 'outline', width: floor.width_m, height: floor.depth_m }),
     ...venue.zones.filter(here).map((zone) => svg('polygon', { class: 'zone', points: points(zone.polygon) })),
     ...venue.queues.filter(here).map((queue) => svg('polygon', { class: 'queue', points: points(queue.area) })),
     ...venue.walls.filter(here).map((wall) => svg('polyline', { class: 'wall', points: points(wall.points) })),
     ...venue.zones.filter(here).map((zone) => {
-      const { x_m, y_m } = labelPlace(zone.polygon);
+      const { x_m, y_m } = labelPlace(zone.polygon, clear);
       return svg('text', { x: x_m, y: floor.depth_m - y_m, 'font-size': size, 'text-anchor': 'middle' }, zone.name);
     }),
   );

@@ -38,7 +38,7 @@
  *   learnt_per_s: number, adverts: number, lost: Record<string, number>, line_faults: Record<string, number>,
  *   recoveries: Record<string, number>}} Radio
  * @typedef {{devices_alive: number, adverts_taken: number, adverts_lost: number, outbox_waiting: number,
- *   broker_connected: boolean, radios: Radio[]}} Health
+ *   broker_connected: number, radios: Radio[]}} Health
  * @typedef {{at_us: number | null, age_s: number | null, report_every_s: number | null, venue: People | null,
  *   zones: People[], queues: Queue[], heat: Heat[], alerts: Alert[], offers: Offer[], fixes: Fix[],
  *   health: Health | null}} State

@@ -101,7 +101,7 @@ function drawOthers(rows, radios, before, store, words) {
 
 /** @param {HTMLElement} item @param {Store} store @param {Words} words */
 function drawBroker(item, store, words) {
-  item.hidden = store.health?.broker_connected ?? true;
+  item.hidden = (store.health?.broker_connected ?? 1) > 0;
   if (!item.hidden) say(item, words.t('broker.lost', { n: store.health?.outbox_waiting ?? 0 }));
 }
 

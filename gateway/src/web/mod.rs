@@ -112,4 +112,6 @@ async fn flush(live: Arc<Live>, shutdown: watch::Receiver<bool>) {
 }
 
 #[cfg(test)]
+mod history_tests;
+#[cfg(test)]
 mod tests;
