@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Every check of this repository, by name. CI calls this file and nothing else.
 #
-#   ./check.sh          fmt, clippy and docs
+#   ./check.sh          fmt, types, clippy and docs
 #   ./check.sh test     everything that runs: unit tests, end-to-end tests, the tidy test
 #   ./check.sh fuzz     broken inputs to every parser, a short run; FUZZ_EXECUTIONS says how long
 #   ./check.sh accuracy how right the numbers are, against docs/accuracy.md; UPDATE_ACCURACY=1 writes it
-#   ./check.sh NAME...  some of: fmt clippy docs test tidy accuracy deny fuzz cross all
+#   ./check.sh NAME...  some of: fmt types clippy docs test tidy accuracy deny fuzz cross all
 #
 # All steps build the whole workspace in the release profile, so that they share one build of the
 # dependencies; they take most of the time.
@@ -29,6 +29,33 @@ step() {
 }
 
 fmt() { step fmt cargo fmt --all --check; }
+
+# The pages' scripts have no build step; their types stand in comments, and TypeScript checks them there.
+types() {
+    local tsc=tests/browser/node_modules/.bin/tsc
+    if ! have node || ! have npm; then
+        say "types: SKIPPED, node and npm are not installed (apt-get install nodejs npm); the pages' types are NOT CHECKED"
+        return 0
+    fi
+    node_modules
+    if [ -x "$tsc" ]; then
+        step types "$tsc" -p tests/browser/tsconfig.json
+    else
+        say "types: SKIPPED, npm could not fetch TypeScript; the pages' types are NOT CHECKED"
+    fi
+}
+
+# What the browser tests and the check of types take from npm.
+node_modules() {
+    local part
+    for part in playwright-core axe-core typescript; do
+        if [ ! -d "tests/browser/node_modules/$part" ]; then
+            npm ci --prefix tests/browser --no-audit --no-fund --loglevel=error ||
+                say "npm could not fetch playwright-core, axe-core and TypeScript; what needs them is skipped by name"
+            return 0
+        fi
+    done
+}
 
 clippy() { step clippy cargo clippy --release --workspace --all-targets -- -D warnings; }
 
@@ -74,9 +101,8 @@ tools() {
         { python3 -m venv target/peers && target/peers/bin/pip install -q -r tests/peers/requirements.txt; } ||
             say "pip could not fetch Bumble and RootCanal; the tests with them are skipped by name"
     fi
-    if have npm && [ ! -d tests/browser/node_modules/playwright-core ]; then
-        npm ci --prefix tests/browser --no-audit --no-fund --loglevel=error ||
-            say "npm could not fetch playwright-core; the browser tests are skipped by name"
+    if have npm; then
+        node_modules
     fi
 }
 
@@ -149,15 +175,15 @@ cross_all() {
 
 main() {
     local name
-    [ $# -gt 0 ] || set -- fmt clippy docs
+    [ $# -gt 0 ] || set -- fmt types clippy docs
     for name in "$@"; do
         case $name in
-        fmt | clippy | docs | tidy | accuracy | deny | fuzz) "$name" ;;
+        fmt | types | clippy | docs | tidy | accuracy | deny | fuzz) "$name" ;;
         test) tests ;;
         cross) cross_all ;;
-        all) main fmt clippy docs test deny fuzz cross ;;
+        all) main fmt types clippy docs test deny fuzz cross ;;
         *)
-            echo "no check called $name; there are: fmt clippy docs test tidy accuracy deny fuzz cross all" >&2
+            echo "no check called $name; there are: fmt types clippy docs test tidy accuracy deny fuzz cross all" >&2
             exit 2
             ;;
         esac

@@ -41,6 +41,11 @@ impl Board {
         Self { gateway, _folder: folder }
     }
 
+    /// Where its pages are.
+    pub fn http(&self) -> &str {
+        &self.gateway.http
+    }
+
     /// Everything shown now.
     pub fn state(&self) -> Value {
         http::get_json(&format!("{}/api/v1/state", self.gateway.http)).expect("a state")

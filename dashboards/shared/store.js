@@ -16,7 +16,8 @@
 /** @typedef {import('./shapes.js').Offer} Offer */
 /** @typedef {import('./shapes.js').Voucher} Voucher */
 /** @typedef {import('./shapes.js').QueueMinute} QueueMinute */
-/** @typedef {'people' | 'queues' | 'history' | 'heat' | 'alerts' | 'offers' | 'fixes' | 'pulse'} Part */
+/** @typedef {import('./shapes.js').Health} Health */
+/** @typedef {'people' | 'queues' | 'history' | 'heat' | 'alerts' | 'offers' | 'fixes' | 'health' | 'pulse'} Part */
 
 /** An hour of minutes. */
 const HISTORY_MINUTES = 60;
@@ -49,6 +50,8 @@ export class Store {
   refusals = [];
   /** @type {Map<string, Fix>} */
   fixes = new Map();
+  /** How other parts of the gateway are. @type {Health | null} */
+  health = null;
   /** @type {Pulse | null} */
   pulse = null;
   /** When the pulse came, of `performance.now()`. */
@@ -76,7 +79,8 @@ export class Store {
     this.offers = state.offers;
     this.heat = new Map();
     state.heat.forEach((heat) => this.#heat(heat));
-    for (const part of /** @type {Part[]} */ (['people', 'queues', 'heat', 'alerts', 'offers', 'fixes'])) {
+    this.health = state.health;
+    for (const part of /** @type {Part[]} */ (['people', 'queues', 'heat', 'alerts', 'offers', 'fixes', 'health'])) {
       this.#say(part);
     }
   }
@@ -121,6 +125,12 @@ export class Store {
     this.pulse = pulse;
     this.pulse_at_ms = performance.now();
     this.#say('pulse');
+  }
+
+  /** How the box is. @param {Health | null} health */
+  setHealth(health) {
+    this.health = health;
+    this.#say('health');
   }
 
   /** @param {boolean} alive  whether the stream is */

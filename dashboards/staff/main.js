@@ -8,6 +8,7 @@ import { watch } from '../shared/stream.js';
 import { Store } from '../shared/store.js';
 import { Words } from '../shared/i18n/words.js';
 import { byId } from '../shared/elements.js';
+import { fetched } from '../shared/fetched.js';
 import { showAlerts } from './alerts.js';
 import { showFreshness } from './freshness.js';
 import { showPeople } from './people.js';
@@ -15,19 +16,13 @@ import { showPlan } from './plan.js';
 import { showQueues } from './queues.js';
 import { showReceivers } from './receivers.js';
 import { showVouchers } from './vouchers.js';
+import { explainFigures } from './why.js';
 
 /** Four pulses missed: the stream stands still. */
 const SILENCE_MS_MAX = 4_000;
 
 /** Pause before asking again for the floor plan, ms. */
 const AGAIN_AFTER_MS = 3_000;
-
-/** @param {string} path @returns {Promise<any>} */
-async function fetched(path) {
-  const response = await fetch(path);
-  if (!response.ok) throw new Error(`${path}: ${response.status}`);
-  return response.json();
-}
 
 /** Stored minutes of every queue; without them the sparklines begin empty. @param {Store} store @param {string[]} queues */
 async function fetchHistory(store, queues) {
@@ -63,11 +58,13 @@ async function start() {
   showQueues(store, venue, words);
   showReceivers(store, venue, words);
   showVouchers(store, words);
+  explainFigures(store, words);
 
-  watch('/api/v1/live', ['state', 'pulse', 'resync'], SILENCE_MS_MAX, {
+  watch('/api/v1/live', ['state', 'pulse', 'health', 'resync'], SILENCE_MS_MAX, {
     alive: (alive) => store.setAlive(alive),
     event: async (name, data) => {
       if (name === 'pulse') return store.beat(data);
+      if (name === 'health') return store.setHealth(data);
       if (name === '') return store.line(data);
       if (name === 'resync') {
         // Lines were lost; a failed attempt is made good by the next snapshot.

@@ -6,6 +6,7 @@
  */
 
 import { byId, html, say } from '../shared/elements.js';
+import { askable } from './why.js';
 
 /** @typedef {import('../shared/store.js').Store} Store */
 /** @typedef {import('../shared/shapes.js').People} People */
@@ -14,14 +15,18 @@ import { byId, html, say } from '../shared/elements.js';
 
 /** @param {Store} store @param {Venue} venue @param {Words} words */
 export function showPeople(store, venue, words) {
-  const figures = { strong: html('strong', { id: 'venue-people' }), word: html('span'), interval: html('span', { class: 'soft' }) };
+  const figures = { strong: html('button', { id: 'venue-people', class: 'figure', hidden: true }), word: html('span'), interval: html('span', { class: 'soft' }) };
+  askable(figures.strong, 'venue', '');
   byId('people').append(figures.strong, ' ', figures.word, ' ', figures.interval);
   const several = venue.floors.length > 1;
-  /** @type {Map<string | null, HTMLTableCellElement[]>} */
+  /** @type {Map<string | null, HTMLElement[]>} */
   const cells = new Map();
   const row = (/** @type {string | null} */ zone, /** @type {string} */ name, /** @type {string} */ floor) => {
-    const figures = [html('td'), html('td'), html('td')];
-    cells.set(zone, figures);
+    const count = html('button', { class: 'figure' });
+    askable(count, zone === null ? 'venue' : 'zone', zone ?? '');
+    const [interval, devices] = [html('td'), html('td')];
+    cells.set(zone, [count, interval, devices]);
+    const figures = [html('td', {}, count), interval, devices];
     const floors = several ? [html('td', {}, floor)] : [];
     return html('tr', {}, html('th', { scope: 'row' }, name), ...floors, ...figures);
   };
@@ -52,6 +57,7 @@ export function showPeople(store, venue, words) {
  */
 function header(figures, people, words) {
   if (!people) return say(figures.word, words.t('staff.people.none'));
+  figures.strong.hidden = false;
   figures.strong.dataset.people = String(people.people);
   say(figures.strong, words.count(people.people));
   say(figures.word, words.t('staff.people', { n: Math.round(people.people) }));

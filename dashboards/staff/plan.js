@@ -8,7 +8,8 @@
 
 import { byId, html, say, svg } from '../shared/elements.js';
 import { labelPlace } from '../shared/geometry.js';
-import { DENSITY_FULL, drawHeat, opacity, windowsShown } from './heat.js';
+import { askable } from './why.js';
+import { DENSITY_FULL, drawHeat, liveGrid, meanGrid, opacity, windowsShown } from '../shared/heat.js';
 
 /** @typedef {import('../shared/store.js').Store} Store */
 /** @typedef {import('../shared/shapes.js').Venue} Venue */
@@ -118,7 +119,7 @@ class Drawing {
     const heard = venue.receivers.filter(here).map(around);
     const walls = venue.walls.filter(here).flatMap(({ points }) => points.slice(1).map((point, index) => [points[index], point]));
     const clear = [...queues.flatMap((queue) => [queue.area, queue.counter]), ...heard, ...walls];
-    this.root = svg('svg', { viewBox: `0 0 ${floor.width_m} ${floor.depth_m}`, role: 'img' });
+    this.root = svg('svg', { viewBox: `0 0 ${floor.width_m} ${floor.depth_m}`, role: 'group' });
     this.root.setAttribute('aria-label', words.t('staff.plan.label', { floor: floor.name }));
     this.root.append(
       svg('rect', { class: 'outline', width: floor.width_m, height: floor.depth_m }),
@@ -170,7 +171,8 @@ class Drawing {
     lines[0].textContent = zone.name;
     lines[1].append(svg('tspan', { class: 'about' }), svg('tspan'));
     const title = svg('title', {}, zone.name);
-    const box = svg('g', { transform: `translate(${x} ${y})`, 'data-zone': zone.name }, title, ...lines);
+    const box = svg('g', { transform: `translate(${x} ${y})`, 'data-zone': zone.name, role: 'button', tabindex: 0 }, title, ...lines);
+    askable(box, 'zone', zone.name);
     this.zones.set(zone.name, { box, lines, title, room_m });
     return box;
   }
@@ -267,7 +269,9 @@ class Drawing {
     say(about, `${this.words.t('plan.about')} `);
     say(figure, count);
     say(lines[2], interval);
-    return say(title, this.words.t('plan.zone', { zone: name, n: count, interval }));
+    const told = this.words.t('plan.zone', { zone: name, n: count, interval });
+    if (box.getAttribute('aria-label') !== told) box.setAttribute('aria-label', told);
+    return say(title, told);
   }
 
   /** Length and, where there is room, the wait. @param {import('../shared/shapes.js').Queue} queue @param {number} width_m */
@@ -297,11 +301,13 @@ class Drawing {
     }
   }
 
-  /** @param {Store} store @param {Legend} legend */
+  /** The last minutes where the gateway tells them, else the mean of the window. @param {Store} store @param {Legend} legend */
   drawHeat(store, legend) {
-    const windows = windowsShown(store.heat.get(this.floor.name));
-    drawHeat(/** @type {HTMLCanvasElement} */ (byId('heat')), windows, this.floor);
-    legend.since(windows[0]?.from_us);
+    const known = store.heat.get(this.floor.name);
+    const live = liveGrid(known?.running);
+    const windows = live ? [] : windowsShown(known);
+    drawHeat(/** @type {HTMLCanvasElement} */ (byId('heat')), live ?? meanGrid(windows), this.floor);
+    legend.when(live !== null, windows[0]?.from_us);
   }
 }
 
@@ -310,7 +316,7 @@ class Legend {
   /** @param {Words} words */
   constructor(words) {
     this.words = words;
-    this.when = html('span');
+    this.time = html('span');
     this.dots = html('span', { hidden: true });
     this.dotsText = html('span');
     this.dots.append(html('span', { class: 'followed-dot', 'aria-hidden': true }), this.dotsText);
@@ -318,12 +324,13 @@ class Legend {
     const stops = [0, 0.1, 0.3, 1].map((share) => `rgb(var(--heat) / ${opacity(share * DENSITY_FULL)}) ${100 * share}%`);
     ramp.style.background = `linear-gradient(to right, ${stops.join(', ')})`;
     const scale = html('span', { class: 'scale' }, words.t('heat.legend'), ' 0', ramp, words.count(10 * DENSITY_FULL));
-    byId('legend').append(scale, this.when, this.dots);
+    byId('legend').append(scale, this.time, this.dots);
   }
 
-  /** @param {number | undefined} from_us */
-  since(from_us) {
-    say(this.when, from_us === undefined ? '' : this.words.t('heat.since', { time: this.words.time(from_us) }));
+  /** @param {boolean} live @param {number | undefined} from_us */
+  when(live, from_us) {
+    const since = from_us === undefined ? '' : this.words.t('heat.since', { time: this.words.time(from_us) });
+    say(this.time, live ? this.words.t('heat.live') : since);
   }
 
   /** @param {number} count */

@@ -7,6 +7,7 @@
 
 import { byId, html, say, svg } from '../shared/elements.js';
 import { trend } from './trend.js';
+import { askable } from './why.js';
 
 /** @typedef {import('../shared/store.js').Store} Store */
 /** @typedef {import('../shared/shapes.js').Queue} Queue */
@@ -63,7 +64,8 @@ class Card {
     this.flag = html('span', { class: 'flag' });
     this.wait = html('span', { class: 'wait' });
     this.waitWord = html('span', { class: 'soft' });
-    this.people = html('span');
+    this.people = html('button', { class: 'figure' });
+    askable(this.people, 'queue', planned.name);
     this.range = html('span', { class: 'soft' });
     this.trend = html('span', { class: 'trend' });
     this.chance = html('p', { class: 'chance', title: words.t('queue.chance.full', { minutes: this.limit_min }) });

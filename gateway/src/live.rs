@@ -175,6 +175,16 @@ impl Live {
         self.lock().health = health;
     }
 
+    /// Whether each receiver hears, as pages are told.
+    pub fn receivers(&self) -> Value {
+        snapshot::receivers(&self.lock(), &self.venue)
+    }
+
+    /// How other parts are, as they last said.
+    pub fn health_json(&self) -> String {
+        self.lock().health.to_string()
+    }
+
     /// Everything known now, for a page that begins: see `/api/v1/state`.
     pub fn snapshot(&self) -> Value {
         serde_json::from_str(&self.snapshot_json()).expect("composed of JSON values")

@@ -30,7 +30,10 @@ export class Words {
     const locale = navigator.languages.find((tag) => tag.toLowerCase().split('-')[0] === language) ?? language;
     this.plural = new Intl.PluralRules(language);
     this.whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
+    this.tenths = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
     this.percent = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 0 });
+    this.day = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short' });
+    this.dayAndClock = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
     this.clock = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' });
   }
 
@@ -93,6 +96,17 @@ export class Words {
   /** A time of day. @param {number} at_us */
   time(at_us) {
     return this.clock.format(new Date(at_us / 1000));
+  }
+
+  /** A day and a time of it. @param {number} at_us */
+  moment(at_us) {
+    return this.dayAndClock.format(new Date(at_us / 1000));
+  }
+
+  /** A range of time, the day only once where it is one. @param {number} from_us @param {number} to_us */
+  range(from_us, to_us) {
+    const [from, to] = [new Date(from_us / 1000), new Date(to_us / 1000)];
+    return this.dayAndClock.formatRange(from, to);
   }
 
   /** A probability; nobody is ever quite sure. @param {number} p */

@@ -58,7 +58,7 @@ fn offer(shown: &super::ShownOffer, venue: &Venue) -> String {
 }
 
 /// Every receiver: silent where an alert says so, unknown before the first report.
-fn receivers(shown: &Shown, venue: &Venue) -> Value {
+pub(super) fn receivers(shown: &Shown, venue: &Venue) -> Value {
     let state = |name: &str| {
         let silent = shown.alerts.keys().any(|(kind, place)| *kind == AlertKind::ReceiverSilent && **place == *name);
         match (silent, shown.at_us) {

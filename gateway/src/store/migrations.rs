@@ -8,7 +8,7 @@
 use rusqlite::Connection;
 
 /// Steps in order; the version of a database is how many of them it has seen.
-pub const MIGRATIONS: &[&str] = &[FIRST, DECISIONS, TILLS, HEAT_SUMS, LEDGER];
+pub const MIGRATIONS: &[&str] = &[FIRST, DECISIONS, TILLS, HEAT_SUMS, LEDGER, HISTORY];
 
 /// The version that has hours and days of heat.
 pub const HEAT_SUMS_SINCE: i64 = 4;
@@ -139,6 +139,39 @@ CREATE TABLE campaign_version (
     change TEXT NOT NULL CHECK (change IN ('added', 'changed', 'removed', 'imported')), body TEXT
 ) STRICT;
 CREATE INDEX campaign_version_campaign ON campaign_version (campaign, version);
+";
+
+/// Hours of people and queues, clustered by place, because a season of one place is what a page draws; what queues
+/// were forecast to become; and movements, by window and by day.
+const HISTORY: &str = "
+ALTER TABLE queue_minute ADD COLUMN chance_samples INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE queue_minute ADD COLUMN chance_sum REAL NOT NULL DEFAULT 0;
+CREATE TABLE people_hour (
+    zone INTEGER NOT NULL, hour_us INTEGER NOT NULL, samples INTEGER NOT NULL,
+    people_sum REAL NOT NULL, people_max REAL NOT NULL, devices_sum REAL NOT NULL,
+    PRIMARY KEY (zone, hour_us)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE queue_hour (
+    queue INTEGER NOT NULL, hour_us INTEGER NOT NULL, samples INTEGER NOT NULL,
+    length_sum REAL NOT NULL, length_max REAL NOT NULL,
+    wait_samples INTEGER NOT NULL, wait_sum_s REAL NOT NULL, wait_max_s REAL NOT NULL,
+    chance_samples INTEGER NOT NULL, chance_sum REAL NOT NULL,
+    PRIMARY KEY (queue, hour_us)
+) STRICT, WITHOUT ROWID;
+INSERT INTO people_hour SELECT zone, minute_us - minute_us % 3600000000, sum(samples), sum(people_sum),
+    max(people_max), sum(devices_sum) FROM people_minute GROUP BY 1, 2;
+INSERT INTO queue_hour SELECT queue, minute_us - minute_us % 3600000000, sum(samples), sum(length_sum),
+    max(length_max), sum(wait_samples), sum(wait_sum_s), max(wait_max_s), 0, 0 FROM queue_minute GROUP BY 1, 2;
+CREATE TABLE movement (
+    from_us INTEGER NOT NULL, origin INTEGER NOT NULL, destination INTEGER NOT NULL,
+    people REAL NOT NULL, low REAL NOT NULL, high REAL NOT NULL, windows INTEGER NOT NULL,
+    PRIMARY KEY (from_us, origin, destination)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE movement_day (
+    from_us INTEGER NOT NULL, origin INTEGER NOT NULL, destination INTEGER NOT NULL,
+    people REAL NOT NULL, low REAL NOT NULL, high REAL NOT NULL, windows INTEGER NOT NULL,
+    PRIMARY KEY (from_us, origin, destination)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// The version this program writes.

@@ -17,6 +17,8 @@ mod crash_tests;
 pub mod decisions;
 pub mod heat;
 pub mod heat_cells;
+pub mod history;
+pub mod hours;
 pub mod inbox;
 pub mod ledger;
 pub mod migrations;

@@ -1,50 +1,16 @@
-//! History for the pages.
+//! Heat for the pages.
 //!
 //! In: a connection (a second one that only reads, so that no page waits for the writer) and a range of
-//! event time. Out: heat windows, and minutes of queues and zones, oldest first. It refuses to return more
-//! rows than a page can draw: each list has a limit, and the newest within the range win.
+//! event time. Out: heat windows, oldest first. It refuses to return more rows than a page can draw: each list
+//! has a limit, and the newest within the range win.
 
 use crate::store::heat::{self, Level, StoredHeat};
-use rusqlite::{Connection, Row, params};
+use rusqlite::Connection;
 
-/// Minutes in one answer: a week, the longest range the pages offer.
-pub const MINUTES_MAX: i64 = 7 * 24 * 60;
 /// Heat windows in one answer: 30 days of quarter hours, 120 days of hours, three years of days.
 pub const WINDOWS_MAX: u32 = 120 * 24;
 /// Cells in one answer over all windows; 40 bytes each in JSON make 8 MB, what a page loads in a second.
 pub const CELLS_MAX: u32 = 200_000;
-
-/// One minute of a queue.
-#[derive(Clone, Debug, PartialEq)]
-pub struct QueueMinute {
-    /// Start of the minute, event time.
-    pub minute_us: i64,
-    /// Reports in it.
-    pub samples: u32,
-    /// Mean number of people waiting.
-    pub length_mean: f64,
-    /// Largest.
-    pub length_max: f64,
-    /// Mean wait of a newcomer, seconds, over the reports that knew it.
-    pub wait_mean_s: Option<f64>,
-    /// Longest, seconds.
-    pub wait_max_s: Option<f64>,
-}
-
-/// One minute of a zone or of the venue.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PeopleMinute {
-    /// Start of the minute, event time.
-    pub minute_us: i64,
-    /// Reports in it.
-    pub samples: u32,
-    /// Mean number of people.
-    pub people_mean: f64,
-    /// Largest.
-    pub people_max: f64,
-    /// Mean number of devices heard.
-    pub devices_mean: f64,
-}
 
 /// Heat windows of a floor that start in `[from_us, to_us)`, oldest first.
 ///
@@ -99,72 +65,6 @@ pub fn all_heat(
         }
     }
     Ok(joined)
-}
-
-/// Minutes of a queue that start in `[from_us, to_us)`, oldest first.
-///
-/// # Errors
-/// Whatever SQLite says.
-pub fn queue_history(
-    connection: &Connection,
-    queue: &str,
-    from_us: i64,
-    to_us: i64,
-) -> rusqlite::Result<Vec<QueueMinute>> {
-    let mut select = connection.prepare_cached(
-        "SELECT minute_us, samples, length_sum / samples, length_max, wait_samples, wait_sum_s, wait_max_s
-         FROM queue_minute WHERE queue = (SELECT id FROM place WHERE kind = 'queue' AND name = ?1)
-         AND minute_us >= ?2 AND minute_us < ?3 ORDER BY minute_us DESC LIMIT ?4",
-    )?;
-    let minute = |row: &Row<'_>| {
-        let known: u32 = row.get(4)?;
-        let sum_s: f64 = row.get(5)?;
-        let longest_s: f64 = row.get(6)?;
-        Ok(QueueMinute {
-            minute_us: row.get(0)?,
-            samples: row.get(1)?,
-            length_mean: row.get(2)?,
-            length_max: row.get(3)?,
-            wait_mean_s: (known > 0).then(|| sum_s / f64::from(known)),
-            wait_max_s: (known > 0).then_some(longest_s),
-        })
-    };
-    oldest_first(select.query_map(params![queue, from_us, to_us, MINUTES_MAX], minute)?.collect())
-}
-
-/// Minutes of a zone, or of the venue, that start in `[from_us, to_us)`, oldest first.
-///
-/// # Errors
-/// Whatever SQLite says.
-pub fn people_history(
-    connection: &Connection,
-    zone: Option<&str>,
-    from_us: i64,
-    to_us: i64,
-) -> rusqlite::Result<Vec<PeopleMinute>> {
-    let mut select = connection.prepare_cached(
-        "SELECT minute_us, samples, people_sum / samples, people_max, devices_sum / samples
-         FROM people_minute WHERE zone = (SELECT id FROM place WHERE kind = 'zone' AND name = ?1)
-         AND minute_us >= ?2 AND minute_us < ?3 ORDER BY minute_us DESC LIMIT ?4",
-    )?;
-    let minute = |row: &Row<'_>| {
-        Ok(PeopleMinute {
-            minute_us: row.get(0)?,
-            samples: row.get(1)?,
-            people_mean: row.get(2)?,
-            people_max: row.get(3)?,
-            devices_mean: row.get(4)?,
-        })
-    };
-    let name = zone.unwrap_or_default();
-    oldest_first(select.query_map(params![name, from_us, to_us, MINUTES_MAX], minute)?.collect())
-}
-
-fn oldest_first<T>(newest_first: rusqlite::Result<Vec<T>>) -> rusqlite::Result<Vec<T>> {
-    newest_first.map(|mut rows| {
-        rows.reverse();
-        rows
-    })
 }
 
 fn may_join(last: &StoredHeat, next: &StoredHeat, resolution_us: Option<i64>) -> bool {

@@ -1,17 +1,18 @@
 //! Roll-ups: where people were, how many, and how long they queued.
 //!
-//! In: heat windows, people and queue states, inside the writer's transaction. Out: rows per heat cell and
-//! window, per zone and minute, per queue and minute. It refuses to count anything twice: a heat window is
+//! In: heat windows, people, queue states and movements, inside the writer's transaction. Out: rows per heat cell and
+//! window, per zone and minute, per queue and minute, per pair of zones and window; and sums of them. It refuses to count anything twice: a heat window is
 //! written as a whole, whatever of it was there before. It ignores numbers that are none.
 //!
 //! A gateway that restarts in the middle of a window starts it at zero again. What an earlier run stored
 //! of an unfinished window is therefore read once and added to what this run reports.
 
 use crate::store::heat::{self, Level, StoredHeat};
+use crate::store::hours;
 use rusqlite::{Transaction, params};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
-use venue_engine::output::{HeatWindow, Output, People, QueueState};
+use venue_engine::output::{HeatWindow, Movement, Output, People, QueueState};
 use venue_engine::time::{Duration, Timestamp};
 use venue_engine::venue::{FloorId, Venue};
 
@@ -31,6 +32,8 @@ pub struct Rollups {
     heat: BTreeMap<(FloorId, Timestamp), StoredWindow>,
     /// Windows first stored by the transaction that is under way; at most one per floor and batch entry.
     begun: Vec<(FloorId, Timestamp)>,
+    /// The hour that minutes are added to; the one before it is summed.
+    hour_us: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -70,6 +73,7 @@ impl Rollups {
             Output::People(people) => self.add_people(transaction, people, venue),
             Output::Queue(state) => self.add_queue(transaction, state, venue),
             Output::Heat(window) => self.add_heat(transaction, window, venue),
+            Output::Movement(movement) => self.add_movement(transaction, movement, venue),
             _ => Ok(()),
         }
     }
@@ -82,6 +86,7 @@ impl Rollups {
     /// The transaction is undone: forgets the numbers it may have handed out and the windows it began.
     pub fn rolled_back(&mut self) {
         self.places.clear();
+        self.hour_us = None;
         for key in self.begun.drain(..) {
             self.heat.remove(&key);
         }
@@ -100,9 +105,20 @@ impl Rollups {
         Ok(id)
     }
 
+    /// Sums the hour before, once minutes of a new one come; of a run that ended too early to, at the next run's start.
+    fn turn_hour(&mut self, transaction: &Transaction<'_>, at: Timestamp) -> rusqlite::Result<()> {
+        let hour_us = hours::start(at.as_micros());
+        if self.hour_us != Some(hour_us) {
+            hours::sum_before(transaction, hour_us)?;
+            self.hour_us = Some(hour_us);
+        }
+        Ok(())
+    }
+
     fn add_people(&mut self, transaction: &Transaction<'_>, people: &People, venue: &Venue) -> rusqlite::Result<()> {
         let name = people.zone.map_or("", |zone| venue.zone_name(zone));
         let zone = self.place(transaction, "zone", name)?;
+        self.turn_hour(transaction, people.at)?;
         let minute_us = people.at.window_start(MINUTE).as_micros();
         let mut upsert = transaction.prepare_cached(
             "INSERT OR IGNORE INTO people_minute VALUES (?1, ?2, 1, ?3, ?3, ?4) ON CONFLICT DO UPDATE SET
@@ -114,15 +130,30 @@ impl Rollups {
 
     fn add_queue(&mut self, transaction: &Transaction<'_>, state: &QueueState, venue: &Venue) -> rusqlite::Result<()> {
         let queue = self.place(transaction, "queue", &venue.queues[usize::from(state.queue.0)].name)?;
+        self.turn_hour(transaction, state.at)?;
         let minute_us = state.at.window_start(MINUTE).as_micros();
         let mut upsert = transaction.prepare_cached(
-            "INSERT OR IGNORE INTO queue_minute VALUES (?1, ?2, 1, ?3, ?3, ?4, ?5, ?5) ON CONFLICT DO UPDATE SET
+            "INSERT OR IGNORE INTO queue_minute VALUES (?1, ?2, 1, ?3, ?3, ?4, ?5, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET
              samples = samples + 1, length_sum = length_sum + excluded.length_sum,
              length_max = max(length_max, excluded.length_max), wait_samples = wait_samples + excluded.wait_samples,
-             wait_sum_s = wait_sum_s + excluded.wait_sum_s, wait_max_s = max(wait_max_s, excluded.wait_max_s)",
+             wait_sum_s = wait_sum_s + excluded.wait_sum_s, wait_max_s = max(wait_max_s, excluded.wait_max_s),
+             chance_samples = chance_samples + excluded.chance_samples, chance_sum = chance_sum + excluded.chance_sum",
         )?;
-        let known = i64::from(state.wait_s.is_some());
-        upsert.execute(params![minute_us, queue, state.length, known, state.wait_s.unwrap_or(0.0)]).map(drop)
+        let (wait_s, chance) = (state.wait_s, state.p_wait_over_limit_15min);
+        let known = |value: Option<f64>| (i64::from(value.is_some()), value.unwrap_or(0.0));
+        let ((waits, wait_s), (chances, chance)) = (known(wait_s), known(chance));
+        upsert.execute(params![minute_us, queue, state.length, waits, wait_s, chances, chance]).map(drop)
+    }
+
+    fn add_movement(
+        &mut self,
+        transaction: &Transaction<'_>,
+        movement: &Movement,
+        venue: &Venue,
+    ) -> rusqlite::Result<()> {
+        let origin = self.place(transaction, "zone", venue.zone_name(movement.origin))?;
+        let destination = self.place(transaction, "zone", venue.zone_name(movement.destination))?;
+        hours::add_movement(transaction, (origin, destination), movement)
     }
 
     fn add_heat(&mut self, transaction: &Transaction<'_>, window: &HeatWindow, venue: &Venue) -> rusqlite::Result<()> {
@@ -189,13 +220,14 @@ fn stored(window: &HeatWindow) -> StoredHeat {
 pub fn prune(transaction: &Transaction<'_>, before_us: i64, now_us: i64) -> rusqlite::Result<()> {
     transaction.execute("DELETE FROM people_minute WHERE minute_us < ?1", [before_us])?;
     transaction.execute("DELETE FROM queue_minute WHERE minute_us < ?1", [before_us])?;
+    hours::prune(transaction, before_us, now_us)?;
     heat::prune(transaction, now_us)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Store, query, samples};
+    use crate::store::{Store, history, query, samples};
     use std::path::Path;
 
     fn run(path: &Path, outputs: &[Output]) {
@@ -269,10 +301,10 @@ mod tests {
         run(&path, &[samples::people(5, Some(0), 4.0), samples::queue(5, 2.0)]);
         run(&path, &[samples::people(59, Some(0), 8.0), samples::queue(59, 6.0), samples::people(60, Some(0), 1.0)]);
         let store = Store::open(&path).expect("reopens");
-        let people = query::people_history(&store.connection, Some("bar"), 0, i64::MAX).expect("reads");
-        let told: Vec<_> = people.iter().map(|m| (m.minute_us, m.samples, m.people_mean, m.people_max)).collect();
+        let people = history::people(&store.connection, Some("bar"), (0, i64::MAX), 0).expect("reads");
+        let told: Vec<_> = people.iter().map(|m| (m.from_us, m.samples, m.people_mean, m.people_max)).collect();
         assert_eq!(told, [(0, 2, 6.0, 8.0), (60_000_000, 1, 1.0, 1.0)]);
-        let queue = query::queue_history(&store.connection, "bar", 0, i64::MAX).expect("reads");
+        let queue = history::queue(&store.connection, "bar", (0, i64::MAX), 0).expect("reads");
         let told: Vec<_> = queue.iter().map(|m| (m.length_mean, m.length_max, m.wait_mean_s, m.wait_max_s)).collect();
         assert_eq!(told, [(4.0, 6.0, Some(240.0), Some(360.0))]);
     }

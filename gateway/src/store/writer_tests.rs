@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::RefusalReason;
-use crate::store::{query, samples};
+use crate::store::{history, query, samples};
 
 /// A store in a directory of its own, with its thread.
 struct Rig {
@@ -88,7 +88,7 @@ fn a_batch_is_on_disk_before_flush_returns_and_survives_a_restart() {
     assert_eq!(rig.handle.counts().outbox_waiting, 4);
     assert_eq!(rig.handle.outbox().message_id("hub", 1), id);
     assert_eq!(rig.handle.event_time_us(), 5_000_000);
-    let people = query::people_history(&rig.reader(), None, 0, i64::MAX).expect("reads");
+    let people = history::people(&rig.reader(), None, (0, i64::MAX), 0).expect("reads");
     assert_eq!(people[0].people_mean, 4.0);
 }
 

@@ -12,13 +12,46 @@ use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
 use venue_engine::event::{Anchor, AnchorKind};
 use venue_engine::time::Timestamp;
 use venue_engine::venue::Venue;
 
 /// More people than any venue of one board holds: a typing error.
 const PEOPLE_MAX: u32 = 200_000;
+
+/// Counts remembered for those who ask where a figure comes from: a day of a count every ten minutes, and some.
+const NOTED_MAX: usize = 256;
+
+/// Known counts taken since the start, newest first.
+#[derive(Debug, Default)]
+pub(super) struct Noted(Mutex<VecDeque<Anchor>>);
+
+impl Noted {
+    fn add(&self, anchor: Anchor) {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.truncate(NOTED_MAX - 1);
+        noted.push_front(anchor);
+    }
+
+    /// The latest that `concerns` names, newest first, as JSON.
+    pub(super) fn latest(&self, count_max: usize, concerns: impl Fn(&Anchor) -> bool) -> Vec<Value> {
+        let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let latest = noted.iter().filter(|anchor| concerns(anchor)).take(count_max);
+        latest
+            .map(|anchor| {
+                let kind = match anchor.kind {
+                    AnchorKind::Turnstile => "turnstile",
+                    AnchorKind::Till => "till",
+                    AnchorKind::HeadCount => "head_count",
+                };
+                json!({"kind": kind, "place": &*anchor.place, "people": anchor.people, "at_us": anchor.at.as_micros()})
+            })
+            .collect()
+    }
+}
 
 /// What a known count takes.
 #[derive(Debug, Deserialize)]
@@ -55,9 +88,10 @@ pub(super) async fn add(
     };
     let at = body.at_us.map_or_else(|| shared.state.engine.now(), Timestamp::from_micros);
     let anchor = Anchor { at, kind, place: body.place.as_str().into(), people: body.people };
-    if !shared.state.engine.send(OwnedEvent::Anchor(anchor)) {
+    if !shared.state.engine.send(OwnedEvent::Anchor(anchor.clone())) {
         return Err(Refusal::busy("the engine has too much to do to take a count"));
     }
+    shared.noted.add(anchor);
     Ok((StatusCode::ACCEPTED, Json(json!({"state": "accepted", "at_us": at.as_micros()}))).into_response())
 }
 

@@ -2,7 +2,7 @@
 //!
 //! In: a path. Out: the file, compressed where the browser takes it, or "not modified". Each file's path
 //! holds one version for all of them, so browsers keep files for good and yet never mix two versions; only
-//! the three pages themselves are asked for each time. It refuses paths that are not in the table.
+//! the pages themselves are asked for each time. It refuses paths that are not in the table.
 
 use super::reply::{Refusal, accepts_gzip, gzip};
 use super::{App, Shared};
@@ -33,7 +33,6 @@ macro_rules! files {
 const FILES: &[(&str, &[u8])] = files![
     "staff/alerts.js",
     "staff/freshness.js",
-    "staff/heat.js",
     "staff/index.html",
     "staff/main.js",
     "staff/people.js",
@@ -43,6 +42,16 @@ const FILES: &[(&str, &[u8])] = files![
     "staff/staff.css",
     "staff/trend.js",
     "staff/vouchers.js",
+    "staff/why.js",
+    "history/curves.js",
+    "history/flow.js",
+    "history/history.css",
+    "history/index.html",
+    "history/main.js",
+    "history/maps.js",
+    "history/people.js",
+    "history/queues.js",
+    "history/range.js",
     "attendee/attendee.css",
     "attendee/index.html",
     "attendee/join.js",
@@ -56,7 +65,9 @@ const FILES: &[(&str, &[u8])] = files![
     "shared/clock.js",
     "shared/elements.js",
     "shared/favicon.svg",
+    "shared/fetched.js",
     "shared/geometry.js",
+    "shared/heat.js",
     "shared/i18n/de.js",
     "shared/i18n/en.js",
     "shared/i18n/words.js",
@@ -156,6 +167,11 @@ pub(super) async fn staff_page(State(shared): App, request: HeaderMap) -> Respon
     page(&shared, "staff/index.html", &request)
 }
 
+/// The page of what was.
+pub(super) async fn history_page(State(shared): App, request: HeaderMap) -> Response {
+    page(&shared, "history/index.html", &request)
+}
+
 /// The attendee's page.
 pub(super) async fn attendee_page(State(shared): App, request: HeaderMap) -> Response {
     page(&shared, "attendee/index.html", &request)
@@ -190,7 +206,7 @@ mod tests {
     /// Files of the pages on disk, as paths below `dashboards/`.
     fn on_disk() -> Vec<String> {
         let top = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../dashboards");
-        let mut folders = ["staff", "attendee", "till", "shared"].map(|name| top.join(name)).to_vec();
+        let mut folders = ["staff", "history", "attendee", "till", "shared"].map(|name| top.join(name)).to_vec();
         let mut found = Vec::new();
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).expect("a folder of the pages").flatten() {

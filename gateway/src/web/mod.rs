@@ -17,9 +17,11 @@ mod reply;
 mod routes;
 mod settle;
 mod stream;
+mod tables;
 mod till;
 mod venue;
 mod vouchers;
+mod why;
 
 use crate::campaigns::Book;
 use crate::live::Live;
@@ -65,6 +67,8 @@ struct Shared {
     plan: String,
     assets: assets::Assets,
     readers: history::Readers,
+    /// Known counts taken since the start: the engine forgets them with the program.
+    noted: anchors::Noted,
     gates: stream::Gates,
     shutdown: watch::Receiver<bool>,
 }
@@ -79,6 +83,7 @@ pub async fn serve(listener: TcpListener, state: WebState, shutdown: watch::Rece
         plan: venue::plan(&state.venue).to_string(),
         assets: assets::Assets::new(),
         readers: history::Readers::new(state.database.clone()),
+        noted: anchors::Noted::default(),
         gates: stream::Gates::default(),
         shutdown: shutdown.clone(),
         state,
@@ -107,5 +112,7 @@ async fn flush(live: Arc<Live>, shutdown: watch::Receiver<bool>) {
     }
 }
 
+#[cfg(test)]
+mod history_tests;
 #[cfg(test)]
 mod tests;

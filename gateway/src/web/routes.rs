@@ -5,7 +5,7 @@
 
 use super::reply::Refusal;
 use super::{Shared, anchors, assets, attendees, campaign_edits, campaigns, history, metrics, settle};
-use super::{stream, till, venue, vouchers};
+use super::{stream, till, venue, vouchers, why};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
@@ -35,6 +35,7 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
 pub(super) fn table() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
     vec![
         ("/", get(assets::staff_page)),
+        ("/history", get(assets::history_page)),
         ("/me", get(assets::attendee_page)),
         ("/till", get(assets::till_page)),
         ("/assets/{version}/{*path}", get(assets::file)),
@@ -44,6 +45,9 @@ pub(super) fn table() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("/api/v1/live", get(stream::live)),
         ("/api/v1/heat", get(history::heat)),
         ("/api/v1/queues/{queue}/history", get(history::queue)),
+        ("/api/v1/people/history", get(history::people)),
+        ("/api/v1/movements", get(history::movements)),
+        ("/api/v1/why", get(why::figure)),
         ("/api/v1/attendees", post(attendees::join)),
         ("/api/v1/attendees/{attendee}", axum::routing::delete(attendees::forget)),
         ("/api/v1/attendees/{attendee}/offers", get(attendees::offers)),

@@ -1,8 +1,8 @@
 //! The live stream: server-sent events.
 //!
 //! In: lines of the live state. Out, to staff: `state` with everything first, then each line as it comes,
-//! `pulse` every second (the event time now, and how old the figures are), and `resync` to a reader that
-//! fell behind, who then fetches `/api/v1/state`. Out, to an attendee: only that her offers changed, and a
+//! `pulse` every second (the event time now, and how old the figures are), `health` every fifth pulse, and
+//! `resync` to a reader that fell behind, who then fetches `/api/v1/state`. Out, to an attendee: only that her offers changed, and a
 //! rarer `pulse`. The pulses keep proxies from closing an idle stream, so no comments are sent beside them.
 //! It refuses more streams than it was made for.
 
@@ -32,6 +32,8 @@ const ATTENDEE_STREAMS_MAX: usize = 6_000;
 const STAFF_PULSE: Duration = Duration::from_secs(1);
 /// An attendee's page counts down by itself between pulses.
 const ATTENDEE_PULSE: Duration = Duration::from_secs(5);
+/// Pulses from one word on how the box is to the next: a source that fell silent is judged over more than that.
+const HEALTH_EVERY_PULSES: u32 = 5;
 /// Lines sent in one piece; a reader with more waiting gets them in several.
 const PIECE_LINES_MAX: usize = 256;
 /// How long a browser waits before it connects again, milliseconds.
@@ -67,6 +69,8 @@ struct Stream {
     /// What is sent before anything else.
     greeting: Option<String>,
     pulses: Interval,
+    /// Pulses told so far.
+    pulses_told: u32,
     shutdown: watch::Receiver<bool>,
     _place: OwnedSemaphorePermit,
 }
@@ -126,7 +130,7 @@ impl Stream {
         let mut pulses = tokio::time::interval(pulse);
         pulses.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (shared, shutdown) = (shared.clone(), shared.shutdown.clone());
-        Self { shared, incoming, attendee, greeting: Some(greeting), pulses, shutdown, _place: place }
+        Self { shared, incoming, attendee, greeting: Some(greeting), pulses, pulses_told: 0, shutdown, _place: place }
     }
 
     /// The next piece of the stream; `None` at its end.
@@ -182,12 +186,17 @@ impl Stream {
         event(if self.attendee.is_some() { "offers" } else { "resync" }, "{}")
     }
 
-    fn pulse(&self) -> String {
+    fn pulse(&mut self) -> String {
+        self.pulses_told = self.pulses_told.wrapping_add(1);
         let pulse = self.shared.state.live.pulse();
         let now_us = self.shared.state.engine.now().as_micros();
         let told = json!({
             "now_us": now_us, "at_us": pulse.at_us, "age_s": pulse.age_s, "report_every_s": pulse.report_every_s,
         });
-        event("pulse", &told.to_string())
+        let mut piece = event("pulse", &told.to_string());
+        if self.attendee.is_none() && self.pulses_told.is_multiple_of(HEALTH_EVERY_PULSES) {
+            piece.push_str(&event("health", &self.shared.state.live.health_json()));
+        }
+        piece
     }
 }

@@ -12,7 +12,7 @@ use venue_engine::output::Output;
 use venue_engine::settings::Settings;
 
 /// A served gateway that ends when it is dropped.
-struct Served {
+pub(super) struct Served {
     address: SocketAddr,
     state: WebState,
     shutdown: watch::Sender<bool>,
@@ -21,14 +21,14 @@ struct Served {
     _directory: tempfile::TempDir,
 }
 
-struct Answer {
-    status: u16,
+pub(super) struct Answer {
+    pub(super) status: u16,
     head: String,
-    body: Vec<u8>,
+    pub(super) body: Vec<u8>,
 }
 
 impl Served {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let directory = tempfile::tempdir().expect("directory");
         let database = directory.path().join("venue.db");
         let venue = Arc::new(samples::venue());
@@ -63,7 +63,7 @@ impl Served {
         stream
     }
 
-    fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+    pub(super) fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
         let mut all = Vec::new();
         self.request(method, path, headers, body).read_to_end(&mut all).expect("answered");
         let end = all.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
@@ -72,21 +72,21 @@ impl Served {
         Answer { status, head, body: all[end + 4..].to_vec() }
     }
 
-    fn get(&self, path: &str) -> (u16, Value) {
+    pub(super) fn get(&self, path: &str) -> (u16, Value) {
         self.ask("GET", path, "", "").json()
     }
 
-    fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+    pub(super) fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         self.ask("POST", path, "", &body.to_string()).json()
     }
 
     /// Stores outputs as the engine would and waits until they are told.
-    fn tell(&self, outputs: Vec<Output>) {
+    pub(super) fn tell(&self, outputs: Vec<Output>) {
         self.state.store.outputs(outputs);
         self.state.store.flush_blocking().expect("stored");
     }
 
-    fn now_s(&self) -> i64 {
+    pub(super) fn now_s(&self) -> i64 {
         self.state.engine.now().as_micros() / 1_000_000
     }
 }
@@ -106,7 +106,7 @@ impl Answer {
         (self.status, value.unwrap_or_else(|_| panic!("JSON, not {}", String::from_utf8_lossy(&self.body))))
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         let line = self.head.lines().find(|line| line.starts_with(&format!("{name}:")))?;
         line.split_once(": ").map(|(_, value)| value)
     }
@@ -155,7 +155,7 @@ fn references_of_the_description_resolve() {
 #[test]
 fn pages_come_once_and_load_nothing_from_elsewhere() {
     let served = Served::start();
-    for path in ["/", "/me?attendee=mia", "/till"] {
+    for path in ["/", "/history", "/me?attendee=mia", "/till"] {
         let page = served.ask("GET", path, "", "");
         assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")), "{path}");
         let policy = page.header("content-security-policy").expect("a policy");
@@ -262,7 +262,10 @@ fn the_stream_begins_with_everything_and_goes_on_with_lines() {
     read_until(&mut lines, "event: state");
     let state = read_until(&mut lines, "data: ");
     assert!(state.contains(r#""queue":"bar","length":4.0"#), "{state}");
+    served.state.live.set_health(json!({"radios": [{"receiver": "north", "state": "silent"}]}));
     read_until(&mut lines, "event: pulse");
+    read_until(&mut lines, "event: health");
+    assert!(read_until(&mut lines, "data: ").contains(r#""state":"silent""#));
     served.tell(vec![samples::alert(served.now_s())]);
     assert!(read_until(&mut lines, r#"data: {"kind":"alert""#).contains("queue-over-limit"));
     served.shutdown.send_replace(true);
