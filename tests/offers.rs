@@ -115,3 +115,33 @@ fn a_till_that_is_cut_off_takes_a_voucher_once_and_the_board_agrees() {
     let late = http::post_json(&format!("{}/api/v1/vouchers/redeem", demo.http), &code).expect("an answer");
     assert_eq!((late.0, &late.1["reason"]), (409, &json!("already-redeemed")));
 }
+
+#[test]
+fn an_edited_campaign_is_offered_at_once_and_outlives_a_kill() {
+    let data = tempfile::tempdir().expect("a folder");
+    let folder = data.path().to_string_lossy().into_owned();
+    let mut first = demo(&folder);
+    let campaigns = |demo: &Running| format!("{}/api/v1/campaigns", demo.http);
+    let body = json!({"name": "edited", "percent": 33, "text": "{percent} % off at {stand}",
+                      "when_wait_over_s": 60, "and_wait_there_under_s": 280});
+    let (status, told) = http::post_json(&campaigns(&first), &body).expect("an answer");
+    assert_eq!((status, &told["campaign"]["percent"]), (201, &json!(33)), "{told}");
+    assert_eq!(http::delete(&format!("{}/short-queue", campaigns(&first))).expect("an answer"), 200);
+    let wrong = json!({"name": "wrong", "percent": 0});
+    assert_eq!(http::post_json(&campaigns(&first), &wrong).expect("an answer").0, 422);
+    let listed = |demo: &Running| {
+        let told = http::get_json(&campaigns(demo)).expect("campaigns");
+        let list = told["campaigns"].as_array().cloned().unwrap_or_default();
+        let one = |it: &Value| (it["campaign"].as_str().unwrap_or_default().to_owned(), it["issued"].as_i64());
+        list.iter().map(one).collect::<Vec<_>>()
+    };
+    let given = waiting::poll(WITHIN, || listed(&first).first()?.1.filter(|count| *count > 0)).expect("offers of it");
+    first.end("KILL", SOON).expect("killed");
+
+    let again = demo(&folder);
+    let after = listed(&again);
+    assert_eq!(after.len(), 1, "{after:?}");
+    assert!(after[0].0 == "edited" && after[0].1 >= Some(given), "{after:?} after {given}");
+    let (_, one) = http::get(&format!("{}/edited", campaigns(&again))).expect("an answer");
+    assert!(one.contains("\"version\":2"), "{one}");
+}

@@ -118,7 +118,7 @@ impl Book {
         let (wanted, how) = match edit {
             Edit::Put(body, new) => (self.with(&before, body, new)?, None),
             Edit::Remove(name) => (without(&before, &name)?, None),
-            Edit::Import(text) => (read(&text, &self.venue).map_err(at_lines)?, Some("imported")),
+            Edit::Import(text) => (self.import(&text)?, Some("imported")),
         };
         let row = |who: &str, change: &str, name: &str, body: Option<&Map<String, Value>>| CampaignChange {
             campaign: name.to_owned(),
@@ -141,11 +141,26 @@ impl Book {
         let gone = before.iter().filter(|old| !wanted.iter().any(|entry| entry.campaign.name == old.campaign.name));
         changes.extend(gone.map(|old| row(who, "removed", &old.campaign.name, None)));
         let mut entries = wanted;
+        for entry in &mut entries {
+            let old = before.iter().find(|old| old.campaign.name == entry.campaign.name);
+            entry.version = old.and_then(|old| old.version);
+        }
         entries.sort_by(|a, b| a.campaign.name.cmp(&b.campaign.name));
         Ok(Plan { entries, changes })
     }
 
-    fn with(&self, before: &[Entry], body: Map<String, Value>, new: bool) -> Result<Vec<Entry>, Problem> {
+    fn import(&self, text: &str) -> Result<Vec<Entry>, Problem> {
+        let entries = read(text, &self.venue).map_err(at_lines)?;
+        if entries.is_empty() {
+            let told = "the file has no campaign; to end them all, delete each";
+            return Err(Problem::Faults(vec![("campaign".to_owned(), told.to_owned())]));
+        }
+        Ok(entries)
+    }
+
+    fn with(&self, before: &[Entry], mut body: Map<String, Value>, new: bool) -> Result<Vec<Entry>, Problem> {
+        // A file knows no null.
+        body.retain(|_, value| !value.is_null());
         let campaign = parse_one(&body, &self.venue).map_err(Problem::Faults)?;
         let known = before.iter().any(|entry| entry.campaign.name == campaign.name);
         if new && known {

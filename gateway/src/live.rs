@@ -65,8 +65,6 @@ pub struct LiveCounts {
     pub alerts_beyond_limit: u64,
     /// Streams that fell behind and were told to fetch anew.
     pub readers_behind: u64,
-    /// Vouchers whose change of state could not be read; a fault of this program.
-    pub vouchers_unreadable: u64,
 }
 
 /// How old the figures are.
@@ -139,13 +137,9 @@ impl Live {
         self.apply_at(outputs, Instant::now());
     }
 
-    /// Takes a voucher's change of state, the JSON of `VoucherChange`.
-    pub fn voucher(&self, json: String) {
+    /// Takes a voucher's change of state.
+    pub fn voucher(&self, change: &VoucherChange) {
         let mut shown = self.lock();
-        let Ok(change) = serde_json::from_str::<VoucherChange>(&json) else {
-            shown.counts.vouchers_unreadable += 1;
-            return;
-        };
         // The offer itself has told of its issue, and a refusal at a till changes nothing for the holder.
         if !matches!(change.state.as_str(), "issued" | "refused") {
             if let Some(shown_offer) = shown.offers.iter_mut().find(|shown| *shown.offer.voucher == *change.voucher) {
@@ -156,7 +150,7 @@ impl Live {
                 let _ = self.news.send(attendee.clone());
             }
         }
-        self.tell(&mut shown, json.into());
+        self.tell(&mut shown, || change.to_json().into());
     }
 
     /// Drops everything about an attendee who opted out.
@@ -263,7 +257,7 @@ impl Live {
                 Output::Decision(_) | Output::Outcome(_) | Output::Learned(_) => continue,
             }
             if matches!(output, Output::Alert(_) | Output::Offer(_)) {
-                self.tell(&mut shown, public_line(output, &self.venue));
+                self.tell(&mut shown, || public_line(output, &self.venue));
             }
         }
         drop(shown);
@@ -279,13 +273,14 @@ impl Live {
         shown.forget_old_positions();
         for slot in std::mem::take(&mut shown.untold) {
             if let Some(output) = shown.due(slot, now) {
-                self.tell(&mut shown, public_line(&output, &self.venue));
+                self.tell(&mut shown, || public_line(&output, &self.venue));
             }
         }
     }
 
-    fn tell(&self, shown: &mut Shown, line: Arc<str>) {
-        if self.lines.send(line).is_ok() {
+    /// Without listeners no line is written: a burst of offers has thousands.
+    fn tell(&self, shown: &mut Shown, line: impl FnOnce() -> Arc<str>) {
+        if self.lines.receiver_count() > 0 && self.lines.send(line()).is_ok() {
             shown.counts.lines += 1;
         }
     }

@@ -24,7 +24,6 @@ pub(super) fn compose(shown: &Shown, venue: &Venue, now: Instant) -> String {
         "fixes_beyond_limit": shown.counts.fixes_beyond_limit,
         "alerts_beyond_limit": shown.counts.alerts_beyond_limit,
         "readers_behind": shown.counts.readers_behind,
-        "vouchers_unreadable": shown.counts.vouchers_unreadable,
     });
     let parts = [
         ("at_us", json!(pulse.at_us).to_string()),

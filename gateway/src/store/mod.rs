@@ -53,6 +53,9 @@ const FULL_CHECK_BYTES_MAX: u64 = 256 << 20;
 /// Pages the writer keeps in memory at most, KiB; it takes them as it needs them.
 const CACHE_KIB: i64 = 16 << 10;
 
+/// Pages of 4 KiB in the write-ahead log before they are folded into the database.
+const LOG_PAGES: i64 = 8 << 10;
+
 /// An open database that nobody else writes.
 pub struct Store {
     pub(crate) connection: Connection,
@@ -248,6 +251,8 @@ fn set_pragmas(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "cache_size", CACHE_KIB.saturating_neg())?;
     // Erased people must not survive in free space of pages that are written anyway.
     connection.pragma_update(None, "secure_delete", "FAST")?;
+    // Pages that a burst changes again and again go to the database once for several transactions.
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     // After a burst the log shrinks back to this many bytes.
     connection.pragma_update(None, "journal_size_limit", 16 << 20)
 }

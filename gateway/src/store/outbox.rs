@@ -19,8 +19,8 @@ use tokio::sync::Notify;
 /// Bytes of topics and payloads that may wait. State replaces itself; a venue's events are about one a
 /// second of 500 bytes, 300 MB in the seven days a board must bridge, so this is room for six times that.
 pub const BYTES_MAX: i64 = 2 << 30;
-/// Rows in one batch to the publisher: reading them costs about as much as one wake-up.
-pub const BATCH_ROWS: i64 = 256;
+/// Rows in one batch to the publisher: as many as may be under way, so that a full window is one wake-up.
+pub const BATCH_ROWS: i64 = 1_000;
 /// Oldest events dropped at a time when the outbox is full.
 const DROPPED_AT_ONCE: i64 = 256;
 

@@ -314,7 +314,7 @@ impl Writer {
         if !outputs.is_empty() {
             self.live.apply(&outputs);
         }
-        told.changes.iter().for_each(|change| self.live.voucher(change.to_json()));
+        told.changes.iter().for_each(|change| self.live.voucher(change));
         self.committed.notify_one();
         if told.erased {
             // The log still holds pages with the erased rows; folding it in empties it.

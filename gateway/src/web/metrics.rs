@@ -84,7 +84,6 @@ fn pages(out: &mut Exposition, shared: &Shared) {
         ("fixes-beyond-limit", counts.fixes_beyond_limit),
         ("alerts-beyond-limit", counts.alerts_beyond_limit),
         ("readers-behind", counts.readers_behind),
-        ("vouchers-unreadable", counts.vouchers_unreadable),
     ];
     out.family("live_lost_total", "counter", "What live streams were not told, by reason.", "reason", lost);
     if let Some(age_s) = shared.state.live.pulse().age_s {
