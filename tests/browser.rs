@@ -207,7 +207,7 @@ fn axe_finds_no_serious_fault_on_any_page() {
     let demo = Running::start(&["demo", "--port", "0", "--speed", "10"]).expect("the demo starts");
     let result = script("axe.mjs", &tools, &demo.http, &[("ATTENDEE", "attendee-0001")]);
     let looks = result["looks"].as_array().expect("looks");
-    assert_eq!(looks.len(), 16, "six pages, the live one three times, light and dark");
+    assert_eq!(looks.len(), 32, "six pages, the live one three times, light and dark, wide and narrow");
     for look in looks {
         assert!(look["passes"].as_u64() > Some(10), "axe looked: {look:#}");
         let faults = look["faults"].as_array().expect("faults");
