@@ -42,7 +42,8 @@ export function drawCurve(place, curve, words) {
     return;
   }
   const text = curve.text ?? ((value) => words.count(value));
-  const largest = Math.max(curve.least_top ?? 0, curve.limit ?? 0, ...values);
+  // A limit keeps room above it for its words.
+  const largest = Math.max(curve.least_top ?? 0, 1.15 * (curve.limit ?? 0), ...values);
   const step = niceStep(largest / TICKS_MAX);
   const top = curve.top ?? Math.max(step, Math.ceil(largest / step) * step);
   const width = Math.max(WIDTH_MIN, place.clientWidth || WIDTH_UNKNOWN);

@@ -24,6 +24,8 @@ const QUEUE_LABEL_PX = 100;
 /** Radius of a followed attendee's dot, and at most how much ground it covers: dozens must not hide the plan. */
 const DOT_PX = 3.25;
 const DOT_M_MAX = 0.25;
+/** Width of what is tapped of a label, in heights of its figure: "about 123". */
+const LABEL_WIDTH = 4.5;
 /** Half the side of the ground that labels leave to a receiver's sign, metres. */
 const SIGN_M = 0.6;
 
@@ -99,7 +101,7 @@ function around({ x_m, y_m }) {
 }
 
 class Drawing {
-  /** @type {Map<string, {box: SVGGElement, lines: SVGTextElement[], title: Element, room_m: number}>} */
+  /** @type {Map<string, {box: SVGGElement, lines: SVGTextElement[], hit: SVGRectElement, title: Element, room_m: number}>} */
   zones = new Map();
   /** @type {Map<string, {shape: SVGElement, text: SVGTextElement, title: Element, width_m: number}>} */
   queues = new Map();
@@ -167,13 +169,15 @@ class Drawing {
   zone(zone, clear) {
     const { x_m, y_m, room_m } = labelPlace(zone.polygon, clear);
     const [x, y] = this.flip([x_m, y_m]);
-    const lines = ['name', 'count', 'interval'].map((kind) => svg('text', { class: kind }));
+    const lines = ['name', 'count', 'interval'].map((kind) => svg('text', { class: kind, 'aria-hidden': true }));
     lines[0].textContent = zone.name;
     lines[1].append(svg('tspan', { class: 'about' }), svg('tspan'));
     const title = svg('title', {}, zone.name);
-    const box = svg('g', { transform: `translate(${x} ${y})`, 'data-zone': zone.name, role: 'button', tabindex: 0 }, title, ...lines);
-    askable(box, 'zone', zone.name);
-    this.zones.set(zone.name, { box, lines, title, room_m });
+    // What is tapped lies over the text: a button of its own, whose words are a whole sentence.
+    const hit = svg('rect', { class: 'hit', role: 'button', tabindex: 0, 'aria-label': zone.name });
+    askable(hit, 'zone', zone.name);
+    const box = svg('g', { transform: `translate(${x} ${y})`, 'data-zone': zone.name }, title, ...lines, hit);
+    this.zones.set(zone.name, { box, lines, hit, title, room_m });
     return box;
   }
 
@@ -220,8 +224,8 @@ class Drawing {
     for (const label of this.zones.values()) this.layOut(label);
   }
 
-  /** As many lines as the zone has room for. @param {{lines: SVGTextElement[], room_m: number}} label */
-  layOut({ lines: [name, count, interval], room_m }) {
+  /** As many lines as the zone has room for. @param {{lines: SVGTextElement[], hit: SVGRectElement, room_m: number}} label */
+  layOut({ lines: [name, count, interval], hit, room_m }) {
     const px = this.m_per_px;
     const size = (/** @type {Element} */ line) => parseFloat(getComputedStyle(line).fontSize) || 12 * px;
     const [name_m, count_m, interval_m] = [size(name), size(count), size(interval)];
@@ -233,6 +237,8 @@ class Drawing {
     if (with_name) name.setAttribute('y', String((y += name_m) - 0.15 * name_m));
     count.setAttribute('y', String((y += count_m) - 0.1 * count_m));
     interval.setAttribute('y', String(y + interval_m));
+    const width = LABEL_WIDTH * count_m;
+    for (const [key, value] of Object.entries({ x: -width / 2, y: -height / 2, width, height })) hit.setAttribute(key, String(value));
   }
 
   /** @param {Store} store */
@@ -257,10 +263,10 @@ class Drawing {
 
   /**
    * @param {string} name
-   * @param {{box: SVGGElement, lines: SVGTextElement[], title: Element}} zone
+   * @param {{box: SVGGElement, lines: SVGTextElement[], hit: SVGRectElement, title: Element}} zone
    * @param {import('../shared/shapes.js').People | undefined} people
    */
-  drawZone(name, { box, lines, title }, people) {
+  drawZone(name, { box, lines, hit, title }, people) {
     const [about, figure] = lines[1].children;
     if (!people) return say(figure, '–');
     const interval = this.words.interval(people.low, people.high);
@@ -270,7 +276,7 @@ class Drawing {
     say(figure, count);
     say(lines[2], interval);
     const told = this.words.t('plan.zone', { zone: name, n: count, interval });
-    if (box.getAttribute('aria-label') !== told) box.setAttribute('aria-label', told);
+    if (hit.getAttribute('aria-label') !== told) hit.setAttribute('aria-label', told);
     return say(title, told);
   }
 

@@ -35,6 +35,7 @@ export function showReceivers(store, venue, words) {
   list.append(broker);
   say(summary, words.t('receivers.unknown'));
   let wrong_before = 0;
+  let opened_here = false;
 
   store.draw((changed) => {
     if (!changed.has('alerts') && !changed.has('people') && !changed.has('health')) return;
@@ -52,8 +53,9 @@ export function showReceivers(store, venue, words) {
     else if (wrong_rest > 0) say(summary, words.t('receivers.sources', { n: wrong_rest }));
     else say(summary, store.venue ? words.t('receivers.all', { n: all }) : words.t('receivers.unknown'));
     summary.classList.toggle('silent', wrong + wrong_rest > 0);
-    // Once for each fault: who closes it has seen it.
-    if (wrong + wrong_rest > wrong_before) box.open = true;
+    // Once for each fault: who closes it has seen it. What opened by itself closes by itself.
+    if (wrong + wrong_rest > wrong_before && !box.open) box.open = opened_here = true;
+    if (wrong + wrong_rest === 0 && opened_here) box.open = opened_here = false;
     wrong_before = wrong + wrong_rest;
   });
 }

@@ -29,19 +29,20 @@ async function look(name) {
 }
 
 const looks = [];
-for (const colorScheme of ["light", "dark"]) {
+for (const [colorScheme, width] of [["light", 1400], ["dark", 1400], ["light", 390], ["dark", 390]]) {
   await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+  await page.setViewportSize({ width, height: 900 });
   for (const [path, ready] of pages) {
     await page.goto(new URL(path, page.url()).href);
     await page.waitForSelector(ready, { timeout: 30_000, state: "attached" });
-    looks.push(await look(`${path} ${colorScheme}`));
+    looks.push(await look(`${path} ${colorScheme} ${width}`));
     if (path !== "/") continue;
     await page.locator("#queues [data-why]").first().click();
     await page.waitForSelector("#why[data-told]", { timeout: 10_000 });
-    looks.push(await look(`${path} why ${colorScheme}`));
+    looks.push(await look(`${path} why ${colorScheme} ${width}`));
     await page.keyboard.press("Escape");
     await page.locator("#view-table").click();
-    looks.push(await look(`${path} table ${colorScheme}`));
+    looks.push(await look(`${path} table ${colorScheme} ${width}`));
   }
 }
 await finish(browser, { looks, ...log });

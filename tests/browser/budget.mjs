@@ -9,8 +9,18 @@ const client = await page.context().newCDPSession(page);
 await client.send("Network.enable");
 let bytes = 0;
 let files = 0;
-client.on("Network.dataReceived", ({ encodedDataLength, dataLength }) => (bytes += encodedDataLength || dataLength));
-client.on("Network.responseReceived", () => (files += 1));
+// What the browser had kept costs nothing; of a stream, which never ends, its data is counted as it is.
+const kept = new Set();
+const streams = new Set();
+client.on("Network.requestServedFromCache", ({ requestId }) => kept.add(requestId));
+client.on("Network.responseReceived", ({ requestId, response }) => {
+  if (response.fromDiskCache) kept.add(requestId);
+  if (response.mimeType === "text/event-stream") streams.add(requestId);
+  if (!kept.has(requestId)) files += 1;
+});
+client.on("Network.dataReceived", ({ requestId, encodedDataLength, dataLength }) => {
+  if (!kept.has(requestId)) bytes += streams.has(requestId) ? dataLength : encodedDataLength;
+});
 
 /** Bytes of one visit, until every view has its figures. */
 async function visit() {

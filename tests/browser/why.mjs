@@ -31,7 +31,7 @@ async function ask(open_dialog, path) {
 
 await page.waitForSelector("#venue-people:not([hidden])", { timeout: 30_000 });
 const venue = await ask(() => page.locator("#venue-people").click(), "/api/v1/why");
-const figure = page.locator(`g[data-zone="${zones[0].name}"]`);
+const figure = page.locator(`g[data-zone="${zones[0].name}"] [data-why]`);
 const by_key = async () => {
   await figure.focus();
   await page.keyboard.press("Enter");

@@ -130,9 +130,10 @@ pub fn movements(connection: &Connection, (from_us, to_us): (i64, i64)) -> rusql
     let long = to_us.saturating_sub(from_us) > MOVEMENT_WINDOWS_US;
     let table = if long { "movement_day" } else { "movement" };
     let mut select = connection.prepare_cached(&format!(
-        "SELECT o.name, d.name, sum(people), sum(low), sum(high), sum(windows) FROM {table} AS m
-         JOIN place AS o ON o.id = m.origin JOIN place AS d ON d.id = m.destination
-         WHERE from_us >= ?1 AND from_us < ?2 GROUP BY m.origin, m.destination ORDER BY 3 DESC, 1, 2"
+        "SELECT o.name, d.name, people, low, high, windows FROM (SELECT origin, destination, sum(people) AS people,
+         sum(low) AS low, sum(high) AS high, sum(windows) AS windows FROM {table}
+         WHERE from_us >= ?1 AND from_us < ?2 GROUP BY origin, destination) AS m
+         JOIN place AS o ON o.id = m.origin JOIN place AS d ON d.id = m.destination ORDER BY 3 DESC, 1, 2"
     ))?;
     let moved = |row: &Row<'_>| {
         Ok(Moved {
@@ -150,19 +151,24 @@ pub fn movements(connection: &Connection, (from_us, to_us): (i64, i64)) -> rusql
 /// The question for spans of a kind. Its parts are what one row has, its sums what a span makes of them.
 fn spans_sql(kind: &str, resolution_us: i64, parts: &str, sums: &str) -> String {
     let (place_kind, place) = if kind == "queue" { ("queue", "queue") } else { ("zone", "zone") };
-    let minutes = format!(
-        "SELECT minute_us AS at_us, {parts} FROM {kind}_minute WHERE {place} = (SELECT id FROM wanted)
-         AND minute_us >= ?2 AND minute_us < ?3"
-    );
+    // One lower bound: with two, SQLite reads all minutes from the earlier one.
+    let minutes = |since: &str| {
+        format!(
+            "SELECT minute_us AS at_us, {parts} FROM {kind}_minute WHERE {place} = (SELECT id FROM wanted)
+             AND minute_us >= {since} AND minute_us < ?3"
+        )
+    };
     let rows = if resolution_us < HOUR_US {
         // The newest first, so that a range without end stops where the answer is full.
-        format!("SELECT * FROM ({minutes} ORDER BY minute_us DESC LIMIT ?5)")
+        format!("SELECT * FROM ({} ORDER BY minute_us DESC LIMIT ?5)", minutes("?2"))
     } else {
+        let not_summed = minutes(&format!(
+            "max(?2, coalesce((SELECT max(hour_us) + {HOUR_US} FROM {kind}_hour
+             WHERE {place} = (SELECT id FROM wanted)), 0))"
+        ));
         format!(
             "SELECT hour_us AS at_us, {parts} FROM {kind}_hour WHERE {place} = (SELECT id FROM wanted)
-             AND hour_us >= ?2 AND hour_us < ?3
-             UNION ALL {minutes} AND minute_us >= coalesce((SELECT max(hour_us) + {HOUR_US} FROM {kind}_hour
-             WHERE {place} = (SELECT id FROM wanted)), 0)"
+             AND hour_us >= ?2 AND hour_us < ?3 UNION ALL {not_summed}"
         )
     };
     format!(

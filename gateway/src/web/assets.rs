@@ -239,6 +239,31 @@ mod tests {
         }
     }
 
+    fn text(path: &str) -> &'static str {
+        let (_, bytes) = FILES.iter().find(|(known, _)| *known == path).expect("a file of the pages");
+        std::str::from_utf8(bytes).expect("text")
+    }
+
+    /// Keys of a language: its file has one a line.
+    fn keys(path: &str) -> std::collections::BTreeSet<&'static str> {
+        text(path).lines().filter_map(|line| line.strip_prefix("  '")?.split_once("':").map(|(key, _)| key)).collect()
+    }
+
+    #[test]
+    fn both_languages_have_all_words() {
+        let (english, german) = (keys("shared/i18n/en.js"), keys("shared/i18n/de.js"));
+        assert!(english.len() > 200, "{}", english.len());
+        assert_eq!(english, german);
+        for (path, bytes) in FILES {
+            let text = std::str::from_utf8(bytes).expect("text");
+            for mark in ["data-t=\"", "data-t-label=\"", "words.t('"] {
+                let asked = text.split(mark).skip(1).filter_map(|rest| rest.split(['"', '\'']).next());
+                let missing: Vec<&str> = asked.filter(|key| !english.contains(key)).collect();
+                assert!(missing.is_empty(), "{path} asks for words there are not: {missing:?}");
+            }
+        }
+    }
+
     #[test]
     fn the_live_page_is_small() {
         let assets = Assets::new();

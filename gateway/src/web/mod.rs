@@ -67,7 +67,7 @@ struct Shared {
     plan: String,
     assets: assets::Assets,
     readers: history::Readers,
-    /// Known counts taken since the start: the engine forgets them with the program.
+    /// Known counts taken since the start.
     noted: anchors::Noted,
     gates: stream::Gates,
     shutdown: watch::Receiver<bool>,
