@@ -52,8 +52,6 @@ struct Probe {
     heard_at: Timestamp,
     /// Last near a queue.
     near_at: Timestamp,
-    /// Whether it was heard lately and is believed to be somewhere.
-    is_placed: bool,
     /// Whether its present stay counts in the line.
     in_line: bool,
 }
@@ -62,7 +60,7 @@ struct Probe {
 pub struct Queues {
     stands: Stands,
     mixture: Mixture,
-    /// By probe in the order of keys, those heard lately: probabilities of all regions. Room to work in.
+    /// Probabilities of all regions, probe by probe. Room to work in.
     shares: Vec<f32>,
     lines: Vec<Line>,
     probes: BTreeMap<DeviceKey, Probe>,
@@ -149,7 +147,6 @@ impl Queues {
             first_at: device.first_at,
             heard_at: sighting.at,
             near_at: sighting.at,
-            is_placed: false,
             in_line: false,
         };
         self.probes.insert(sighting.key, probe);
@@ -174,25 +171,23 @@ impl Queues {
     ) {
         let begun = self.begun.unwrap_or(at);
         self.shares.clear();
-        for (key, probe) in &mut self.probes {
-            probe.is_placed = at.since(probe.heard_at) <= LOST_AFTER;
+        let mut placed = Vec::new();
+        for (key, probe) in self.probes.iter_mut().filter(|(_, probe)| at.since(probe.heard_at) <= LOST_AFTER) {
             let belief = match &mut probe.belief {
-                _ if !probe.is_placed => continue,
                 Some(belief) => {
                     grid.advance(belief, at);
                     Some(&*belief)
                 }
                 None => believed(*key),
             };
-            probe.is_placed = belief.is_some_and(|belief| belief.cells().next().is_some());
-            if let Some(belief) = belief.filter(|_| probe.is_placed) {
+            if let Some(belief) = belief.filter(|belief| belief.cells().next().is_some()) {
                 self.stands.append_sums(belief.cells(), &mut self.shares);
+                placed.push(probe);
             }
         }
         self.mixture.settle(&mut self.shares);
         let (mut counts, mut squares) = (vec![0.0f32; self.lines.len()], vec![0.0f32; self.lines.len()]);
-        let placed = self.probes.values_mut().filter(|probe| probe.is_placed);
-        for (probe, regions) in placed.zip(self.shares.chunks_exact(self.stands.regions())) {
+        for (probe, regions) in placed.into_iter().zip(self.shares.chunks_exact(self.stands.regions())) {
             let mut shares: Shares = [0.0; QUEUES_MAX];
             shares[..counts.len()].copy_from_slice(&regions[..counts.len()]);
             for change in probe.presence.update(&shares, at).into_iter().flatten() {

@@ -56,11 +56,12 @@ impl Exponents {
         self.judged_at = window.middle();
         let offsets = likelihood.offsets().shares();
         let stride = by_cell.len().div_ceil(CELLS_MAX);
+        let looks: Vec<_> = likelihood.looks(window, map, hearing).collect();
         let fit = |exponent: f32| {
             let more = exponent - map.exponent() as f32;
             let (mut best, mut sum) = (f32::MIN, 0.0);
             for (cell, probability) in (0u16..).zip(by_cell).step_by(stride) {
-                let logs = likelihood.at_exponent(cell, window, map, hearing, more);
+                let logs = likelihood.at_exponent(cell, &looks, map, more);
                 for (log, share) in logs.iter().zip(offsets) {
                     if *log > best {
                         sum *= exp2((best - log).max(f32::MIN_EXP as f32));

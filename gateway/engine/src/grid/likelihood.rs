@@ -9,6 +9,7 @@ use super::hearing::{HEARING_CLASSES, Hearing};
 use super::window::{Heard, Window};
 use super::{OFFSET_STEP_DB, OFFSETS};
 use crate::radio_map::{Assumptions, RadioMap, SPREAD_CLASSES, STEPS_PER_DB};
+use crate::venue::ReceiverId;
 
 /// Entries of a table: from -64 dB to +63.5 dB of difference, or from -120 dBm to +7.5 dBm of level.
 const ENTRIES: usize = 256;
@@ -73,6 +74,26 @@ impl Likelihood {
         &self.offsets
     }
 
+    /// What each receiver has to say of a window, worked out once for all cells.
+    pub(crate) fn looks<'a>(
+        &'a self,
+        window: &'a Window,
+        map: &'a RadioMap,
+        hearing: &'a Hearing,
+    ) -> impl Iterator<Item = Look<'a>> {
+        let sent = window.sent();
+        map.receivers().map(move |receiver| {
+            let heard = window.of(receiver);
+            let missed = sent - heard.map_or(0, |heard| heard.count);
+            let blamed = missed > 0 && map.listening(receiver, window.end());
+            Look {
+                receiver,
+                heard: heard.map(Strength::of),
+                missed: blamed.then(|| (&self.silence[hearing.class(receiver)], f32::from(missed.min(MISSED_MAX)))),
+            }
+        })
+    }
+
     /// Fills in the log-likelihood of a window, cell by cell.
     pub(crate) fn of_window(
         &self,
@@ -84,69 +105,69 @@ impl Likelihood {
     ) {
         out.clear();
         out.resize(cells.len(), [0.0; OFFSETS]);
-        for receiver in map.receivers() {
-            let (levels, heard) = (map.levels(receiver), window.of(receiver));
-            if let Some(heard) = heard {
-                let spreads = map.spreads(receiver);
-                for (cell, out) in cells.iter().zip(out.iter_mut()) {
-                    let cell = usize::from(*cell);
-                    self.add_heard(usize::from(spreads[cell]), levels[cell], heard, out);
-                }
-            }
-            let missed = window.sent() - heard.map_or(0, |heard| heard.count);
-            if missed > 0 && map.listening(receiver, window.end()) {
-                let table = &self.silence[hearing.class(receiver)];
-                cells.iter().zip(out.iter_mut()).for_each(|(cell, out)| {
-                    add_missed(table, levels[usize::from(*cell)], missed, out);
-                });
+        for look in self.looks(window, map, hearing) {
+            let (levels, spreads) = (map.levels(look.receiver), map.spreads(look.receiver));
+            for (cell, out) in cells.iter().zip(out.iter_mut()) {
+                let cell = usize::from(*cell);
+                self.add(&look, usize::from(spreads[cell]), levels[cell], out);
             }
         }
     }
 
     /// Log-likelihoods of a window's sender in one cell, were the path loss exponent higher by so much: levels
     /// stay at `PIVOT_DB` of distance. Places are off by as much as an exponent does not explain.
-    pub(crate) fn at_exponent(
-        &self,
-        cell: u16,
-        window: &Window,
-        map: &RadioMap,
-        hearing: &Hearing,
-        more: f32,
-    ) -> Offset {
+    pub(crate) fn at_exponent(&self, cell: u16, looks: &[Look<'_>], map: &RadioMap, more: f32) -> Offset {
         let (mut out, cell) = ([0.0; OFFSETS], usize::from(cell));
-        for receiver in map.receivers() {
-            let change_db = more * (PIVOT_DB - map.distances_db(receiver)[cell]);
-            let level = map.levels(receiver)[cell] + (change_db * STEPS_PER_DB).round() as i16;
-            let heard = window.of(receiver);
-            if let Some(heard) = heard {
-                self.add_heard(PLACE_SPREAD, level, heard, &mut out);
-            }
-            let missed = window.sent() - heard.map_or(0, |heard| heard.count);
-            if missed > 0 && map.listening(receiver, window.end()) {
-                add_missed(&self.silence[hearing.class(receiver)], level, missed, &mut out);
-            }
+        for look in looks {
+            let change_db = more * (PIVOT_DB - map.distances_db(look.receiver)[cell]);
+            let level = map.levels(look.receiver)[cell] + (change_db * STEPS_PER_DB).round() as i16;
+            self.add(look, PLACE_SPREAD, level, &mut out);
         }
         out
     }
 
-    fn add_heard(&self, spread: usize, level: i16, heard: &Heard, out: &mut Offset) {
-        let observed = (heard.mean_dbm() * STEPS_PER_DB).round() as i32 + NO_DIFFERENCE - lowest_offset();
-        let count = COUNTS.iter().rposition(|count| *count <= heard.count).unwrap_or(0);
-        let table = &self.differences[spread * COUNTS.len() + count];
-        let mut difference = observed - i32::from(level);
-        for value in out {
-            *value += table[difference.clamp(0, ENTRIES as i32 - 1) as usize];
-            difference -= OFFSET_STEP;
+    /// Adds what one receiver says of a cell with this spread and level.
+    fn add(&self, look: &Look<'_>, spread: usize, level: i16, out: &mut Offset) {
+        if let Some(Strength { observed, count }) = look.heard {
+            let table = &self.differences[spread * COUNTS.len() + count];
+            let mut difference = observed - i32::from(level);
+            for value in out.iter_mut() {
+                *value += table[difference.clamp(0, ENTRIES as i32 - 1) as usize];
+                difference -= OFFSET_STEP;
+            }
+        }
+        if let Some((table, missed)) = look.missed {
+            let mut entry = i32::from(level) + lowest_offset() - WEAKEST;
+            for value in out {
+                *value += missed * table[entry.clamp(0, ENTRIES as i32 - 1) as usize];
+                entry += OFFSET_STEP;
+            }
         }
     }
 }
 
-fn add_missed(table: &Table, level: i16, missed: u8, out: &mut Offset) {
-    let missed = f32::from(missed.min(MISSED_MAX));
-    let mut entry = i32::from(level) + lowest_offset() - WEAKEST;
-    for value in out {
-        *value += missed * table[entry.clamp(0, ENTRIES as i32 - 1) as usize];
-        entry += OFFSET_STEP;
+/// What one receiver has to say of a window.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look<'a> {
+    receiver: ReceiverId,
+    heard: Option<Strength>,
+    /// The table of silence, and how many missed adverts count.
+    missed: Option<(&'a Table, f32)>,
+}
+
+/// A mean strength as the tables want it.
+#[derive(Clone, Copy, Debug)]
+struct Strength {
+    /// In entries of the table of differences, at the lowest offset.
+    observed: i32,
+    /// Class of counts.
+    count: usize,
+}
+
+impl Strength {
+    fn of(heard: &Heard) -> Self {
+        let observed = (heard.mean_dbm() * STEPS_PER_DB).round() as i32 + NO_DIFFERENCE - lowest_offset();
+        Self { observed, count: COUNTS.iter().rposition(|count| *count <= heard.count).unwrap_or(0) }
     }
 }
 

@@ -4,12 +4,8 @@
 //! to turn the map into the truth (earth mover's distance of the marginals, metres), beside position estimates under
 //! a Gaussian kernel; and by how much cells vary more than they do in truth, where a receiver's own place would show.
 
-use super::dice::Dice;
-use super::halls::{
-    CLOCK_S, DEVICES, HALLS, PATCHES, ROOM, SECONDS, Setting, USUAL, correlation_factor, field, hall, hearings,
-    known_map, layout, patch_of,
-};
-use super::{Figure, Goal, LAG_US, Located};
+use super::halls::{HALLS, PATCHES, ROOM, Setting, USUAL, at_us, correlation_factor, patch_of, watch};
+use super::{Figure, Goal};
 
 /// Cells are 2 m wide.
 const CELL_M: f64 = 2.0;
@@ -24,28 +20,18 @@ type Map = Vec<f64>;
 
 /// Truth, beliefs, and positions under the kernel, patch by patch.
 fn maps(setting: Setting, factor: &[Vec<f64>], seed: u64) -> [Map; 3] {
-    let receivers = layout(setting.receivers);
-    let venue = hall(&receivers);
-    let mut dice = Dice::new(seed * 77 + setting.receivers as u64);
-    let shadowing: Vec<Vec<f64>> = receivers.iter().map(|_| field(factor, 4.0, &mut dice)).collect();
-    let map = known_map(&venue, setting, &shadowing, factor, &mut dice);
-    let (heard, truths) = hearings(setting, &shadowing, &mut dice);
-    let mut located = Located::new(&venue, map, DEVICES);
     let empty = || vec![0.0; PATCHES[0] * PATCHES[1]];
     let [mut truth, mut ours, mut points] = [empty(), empty(), empty()];
-    let mut heard = heard.iter().peekable();
-    for (second, places) in (0..SECONDS).zip(truths) {
-        let at_us = (second + CLOCK_S) * 1_000_000 + 500_000;
-        while let Some(next) = heard.next_if(|next| next.at_us < at_us + LAG_US) {
-            located.hear(next);
-        }
+    watch(setting, factor, seed, |located, second, places| {
         for (device, (point, _)) in places.into_iter().enumerate() {
-            let Some((posterior, _)) = located.locate(device, at_us).filter(|_| second >= FROM_S) else { continue };
+            let Some((posterior, _)) = located.locate(device, at_us(second)).filter(|_| second >= FROM_S) else {
+                continue;
+            };
             truth[patch_of(point)] += 1.0;
             points[patch_of(posterior.point)] += 1.0;
             located.spread(device).for_each(|(place, mass)| ours[patch_of(place)] += mass);
         }
-    }
+    });
     [truth, ours, points]
 }
 

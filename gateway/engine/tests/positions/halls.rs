@@ -18,9 +18,9 @@ const PATCH_M: f64 = 2.0;
 pub(super) const HALLS: std::ops::Range<u64> = 10..16;
 
 #[cfg(debug_assertions)]
-pub(super) const DEVICES: usize = 8;
+const DEVICES: usize = 8;
 #[cfg(not(debug_assertions))]
-pub(super) const DEVICES: usize = 60;
+const DEVICES: usize = 60;
 
 /// Unoptimised runs have an eighth of the moments.
 #[cfg(debug_assertions)]
@@ -57,7 +57,7 @@ const LOST_AT_S: i64 = 40;
 /// Where the crowd stands, metres along the hall.
 const CROWD_X_M: [f64; 2] = [18.0, 22.0];
 
-pub(super) fn layout(receivers: usize) -> Vec<[f64; 2]> {
+fn layout(receivers: usize) -> Vec<[f64; 2]> {
     let lattice = |xs: &[f64], ys: &[f64]| ys.iter().flat_map(|y| xs.iter().map(|x| [*x, *y])).collect();
     match receivers {
         3 => vec![[7.0, 6.0], [20.0, 18.0], [33.0, 6.0]],
@@ -67,7 +67,7 @@ pub(super) fn layout(receivers: usize) -> Vec<[f64; 2]> {
     }
 }
 
-pub(super) fn hall(receivers: &[[f64; 2]]) -> Venue {
+fn hall(receivers: &[[f64; 2]]) -> Venue {
     let mut plan = String::from("name = \"hall\"\n[[floor]]\nname = \"g\"\nwidth_m = 40\ndepth_m = 24\n");
     for zone in 0..8 {
         let (x, y) = (f64::from(zone / 2) * 10.0, f64::from(zone % 2) * 12.0);
@@ -115,7 +115,7 @@ pub(super) fn correlation_factor() -> Vec<Vec<f64>> {
 }
 
 /// A field of a standard deviation over all patches.
-pub(super) fn field(factor: &[Vec<f64>], deviation_db: f64, dice: &mut Dice) -> Vec<f64> {
+fn field(factor: &[Vec<f64>], deviation_db: f64, dice: &mut Dice) -> Vec<f64> {
     let noise: Vec<f64> = factor.iter().map(|_| dice.normal()).collect();
     let values: Vec<f64> = factor.iter().map(|row| row.iter().zip(&noise).map(|(a, b)| a * b).sum()).collect();
     let mean = values.iter().sum::<f64>() / values.len() as f64;
@@ -201,7 +201,7 @@ struct Scores {
 pub(super) type Truths = Vec<Vec<([f64; 2], usize)>>;
 
 /// What is heard in a hall in 140 s, in order of the receivers' clocks, and the truth.
-pub(super) fn hearings(setting: Setting, shadowing: &[Vec<f64>], dice: &mut Dice) -> (Vec<Heard>, Truths) {
+fn hearings(setting: Setting, shadowing: &[Vec<f64>], dice: &mut Dice) -> (Vec<Heard>, Truths) {
     let receivers = layout(setting.receivers);
     let mut walkers: Vec<Walker> = (0..DEVICES).map(|_| walker(setting, dice)).collect();
     let off_us: Vec<i64> = match setting.trouble {
@@ -217,7 +217,7 @@ pub(super) fn hearings(setting: Setting, shadowing: &[Vec<f64>], dice: &mut Dice
                 let mut hearing = Hearing { second, trouble: setting.trouble, dice };
                 let Some(level_dbm) = walker.heard(index, *at, &shadowing[index], &mut hearing) else { continue };
                 // Clocks begin at some seconds, so that none is behind zero.
-                let at_us = (second + CLOCK_S) * 1_000_000 + 500_000 + off_us[index];
+                let at_us = at_us(second) + off_us[index];
                 heard.push(Heard {
                     at_us,
                     device,
@@ -234,11 +234,16 @@ pub(super) fn hearings(setting: Setting, shadowing: &[Vec<f64>], dice: &mut Dice
 }
 
 /// Length of a run and what its clocks begin with, seconds.
-pub(super) const SECONDS: i64 = 140;
-pub(super) const CLOCK_S: i64 = 10;
+const SECONDS: i64 = 140;
+const CLOCK_S: i64 = 10;
 
-/// The scores of one hall.
-fn run(setting: Setting, factor: &[Vec<f64>], seed: u64) -> Scores {
+/// Runs one hall, and shows each second what had been heard `LAG_US` later and where everybody was.
+pub(super) fn watch(
+    setting: Setting,
+    factor: &[Vec<f64>],
+    seed: u64,
+    mut look: impl FnMut(&mut Located, i64, Vec<([f64; 2], usize)>),
+) {
     let receivers = layout(setting.receivers);
     let venue = hall(&receivers);
     let mut dice = Dice::new(seed * 77 + setting.receivers as u64);
@@ -246,16 +251,28 @@ fn run(setting: Setting, factor: &[Vec<f64>], seed: u64) -> Scores {
     let map = known_map(&venue, setting, &shadowing, factor, &mut dice);
     let (heard, truths) = hearings(setting, &shadowing, &mut dice);
     let mut located = Located::new(&venue, map, DEVICES);
-    let mut scores = Scores { ours: Score::default(), strongest_right: 0, strongest_errors_m: 0.0, moments: 0 };
     let mut heard = heard.iter().peekable();
-    let first = if setting.trouble == Trouble::Lost { LOST_AT_S + 10 } else { 30 };
     for (second, truth) in (0..SECONDS).zip(truths) {
-        let at_us = (second + CLOCK_S) * 1_000_000 + 500_000;
-        while let Some(next) = heard.next_if(|next| next.at_us < at_us + LAG_US) {
+        while let Some(next) = heard.next_if(|next| next.at_us < at_us(second) + LAG_US) {
             located.hear(next);
         }
+        look(&mut located, second, truth);
+    }
+}
+
+/// When a second is asked for.
+pub(super) fn at_us(second: i64) -> i64 {
+    (second + CLOCK_S) * 1_000_000 + 500_000
+}
+
+/// The scores of one hall.
+fn run(setting: Setting, factor: &[Vec<f64>], seed: u64) -> Scores {
+    let receivers = layout(setting.receivers);
+    let mut scores = Scores { ours: Score::default(), strongest_right: 0, strongest_errors_m: 0.0, moments: 0 };
+    let first = if setting.trouble == Trouble::Lost { LOST_AT_S + 10 } else { 30 };
+    watch(setting, factor, seed, |located, second, truth| {
         for (device, (point, nearest)) in truth.into_iter().enumerate() {
-            let Some((posterior, chosen)) = located.locate(device, at_us) else { continue };
+            let Some((posterior, chosen)) = located.locate(device, at_us(second)) else { continue };
             if second > first && second % 5 == 0 {
                 let zone = zone_of(point);
                 scores.ours.add(&posterior, chosen, Some(point), Some(zone));
@@ -264,7 +281,7 @@ fn run(setting: Setting, factor: &[Vec<f64>], seed: u64) -> Scores {
                 scores.moments += 1;
             }
         }
-    }
+    });
     scores
 }
 
@@ -274,7 +291,7 @@ fn walker(setting: Setting, dice: &mut Dice) -> Walker {
     Walker { point, goal: point, pause_s: 0.0, transmit_db, smoothed_dbm: vec![f64::NAN; setting.receivers] }
 }
 
-pub(super) fn known_map(
+fn known_map(
     venue: &Venue,
     setting: Setting,
     shadowing: &[Vec<f64>],
